@@ -1,0 +1,88 @@
+"""Classes of the project: their bases, near and far, and their methods."""
+
+from collections.abc import Callable, Iterator
+
+from mainstay.link.draft import Draft
+from mainstay.link.names import Names, join
+from mainstay.model.code import Define, Name, Operation, Result, Value
+
+
+class Classes:
+    """Ancestry and methods, worked out on demand and remembered."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._ancestry: dict[str, tuple[str, ...]] = {}
+        self._methods: dict[str, dict[str, str]] = {}
+        self.bases: dict[str, tuple[str, ...]] = {}
+        self.held: Callable[[str], object] = lambda dotted: dotted  # what a global variable holds
+
+    def ancestry(self, name: str) -> tuple[str, ...]:
+        """All bases of a project class, nearest first, library bases and theirs included."""
+        found = self._ancestry.get(name)
+        if found is None:
+            self._ancestry[name] = ()  # a class that inherits from itself ends here
+            found = self._ancestry[name] = tuple(dict.fromkeys(self._walk(name)))
+        return found
+
+    def _walk(self, name: str) -> Iterator[str]:
+        direct = self.direct_bases(name)
+        yield from direct
+        for base in direct:
+            if base in self._names.classes:
+                yield from self.ancestry(base)
+            else:
+                yield from library_bases(self._names, base)
+
+    def direct_bases(self, name: str) -> tuple[str, ...]:
+        """The dotted names of the bases as written."""
+        if name not in self.bases:
+            draft = self._names.class_bodies[name].parent
+            found = []
+            for value in self._names.classes[name][1].bases:
+                dotted = self._dotted(value, draft) if draft else None
+                if dotted:
+                    held = self.held(dotted)  # `Base = declarative_base()` holds a library's class
+                    found.append(held if isinstance(held, str) else dotted)
+            self.bases[name] = tuple(found)
+        return self.bases[name]
+
+    def _dotted(self, value: Value, draft: Draft) -> str | None:
+        if isinstance(value, Operation) and value.operator == "[]":
+            return self._dotted(value.operands[0], draft)
+        if isinstance(value, Name):
+            head, _, rest = value.path.partition(".")
+            bound = self._names.lookup(draft, head)
+            return self._names.canonical(join(bound, rest)) if bound else None
+        if isinstance(value, Result):
+            found = draft.results.get(value.call)
+            return found if isinstance(found, str) else None
+        return None
+
+    def methods(self, name: str) -> dict[str, str]:
+        """Method name -> function name, inherited ones included."""
+        found = self._methods.get(name)
+        if found is None:
+            found = {}
+            for ancestor in reversed(self.ancestry(name)):
+                if ancestor in self._names.classes:
+                    found.update(self.own_methods(ancestor))
+            found.update(self.own_methods(name))
+            self._methods[name] = found
+        return found
+
+    def own_methods(self, name: str) -> dict[str, str]:
+        body = self._names.class_bodies[name]
+        defined = {s.name for s in body.body.statements if isinstance(s, Define) and s.body >= 0}
+        return {method: body.locals[method] for method in defined}
+
+    def is_a(self, name: str, kind: str) -> bool:
+        """Whether a class is, or derives from, `kind`."""
+        return name == kind or (name in self._names.classes and kind in self.ancestry(name))
+
+
+def library_bases(names: Names, base: str) -> Iterator[str]:
+    """The known bases of a library's class, nearest first."""
+    ancestry = iter(names.knowledge.ancestry(base))
+    next(ancestry)
+    yield from ancestry

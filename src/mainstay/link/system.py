@@ -1,0 +1,138 @@
+"""The whole of linking as a recipe: from the facts of single files to one `System`."""
+
+from collections.abc import Mapping, Sequence
+
+from mainstay.knowledge.load import Knowledge
+from mainstay.link.calls import Calls
+from mainstay.link.classes import Classes
+from mainstay.link.deadlines import Deadlines
+from mainstay.link.dependencies import find_dependencies
+from mainstay.link.direct import Direct
+from mainstay.link.draft import Draft
+from mainstay.link.effects import Effects, Summary
+from mainstay.link.enclosures import Enclosures
+from mainstay.link.exceptions import Exceptions
+from mainstay.link.flows import find_flows
+from mainstay.link.jobs import find_jobs
+from mainstay.link.names import Names
+from mainstay.link.operations import find_operations
+from mainstay.link.stores import find_datastores
+from mainstay.link.transactions import implied
+from mainstay.model.code import Call
+from mainstay.model.system import Deadline, Function, Gap, ProjectClass, System, Type
+from mainstay.sources.reading import SourceFile
+
+Callers = dict[str, list[tuple[str, int]]]
+
+
+def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Sequence[Gap] = ()) -> System:
+    """Join the facts of all files into one system."""
+    names = Names(sources, knowledge)
+    classes = Classes(names)
+    calls = Calls(names, classes)
+    drafts = names.functions
+    resolve_all(calls, drafts)
+    direct = Direct(calls)
+    enclosures = Enclosures(calls)
+    for draft in drafts.values():
+        connect(draft, direct)
+    for draft in drafts.values():
+        draft.enclosures = enclosures.of(draft)
+    summaries = Effects(drafts, direct, Exceptions(names, classes)).run()
+    for draft in drafts.values():
+        draft.enclosures = (*draft.enclosures, *implied(draft, summaries))
+    callers = find_callers(drafts)
+    deadlines = Deadlines(calls, callers).run()
+    functions = {
+        name: freeze(draft, summaries[name], deadlines.get(name, {}), callers.get(name, ()))
+        for name, draft in drafts.items()
+    }
+    operations = find_operations(calls)
+    return System(
+        files=tuple(names.files.values()),
+        functions=functions,
+        classes={name: freeze_class(name, calls) for name in names.classes},
+        operations=operations,
+        jobs=find_jobs(calls),
+        dependencies=find_dependencies(functions, knowledge),
+        datastores=find_datastores(functions, knowledge),
+        flows=find_flows(calls, operations),
+        gaps=tuple(gaps),
+    )
+
+
+def resolve_all(calls: Calls, drafts: Mapping[str, Draft]) -> None:
+    """Resolve every body: modules first, then classes and constructors, whose attributes others read."""
+
+    def rank(draft: Draft) -> int:
+        if draft.body.kind in ("module", "class"):
+            return 0 if draft.body.kind == "module" else 1
+        return 2 if draft.body.name in ("__init__", "__post_init__", "setUp") else 3
+
+    ordered = sorted(drafts.values(), key=rank)
+    for draft in ordered:
+        calls.resolve(draft)
+    for draft in ordered:
+        calls.decorate(draft)
+
+
+def connect(draft: Draft, direct: Direct) -> None:
+    """Note what each call does by itself and which project functions it leads to."""
+    for at, target in draft.targets.items():
+        call = draft.body.statements[at]
+        if not isinstance(call, Call):
+            continue
+        effects = direct.effects(draft, call, target)
+        if effects:
+            draft.direct[at] = effects
+        edges = direct.edges(draft, call, target)
+        if edges:
+            draft.edges[at] = edges
+
+
+def find_callers(drafts: Mapping[str, Draft]) -> Callers:
+    """Who calls each function, and where."""
+    callers: Callers = {}
+    for draft in drafts.values():
+        for at, edges in draft.edges.items():
+            for edge in edges:
+                callers.setdefault(edge.function, []).append((draft.name, at))
+    return callers
+
+
+def freeze(
+    draft: Draft, summary: Summary, deadlines: dict[int, Deadline], callers: Sequence[tuple[str, int]]
+) -> Function:
+    return Function(
+        name=draft.name,
+        file=draft.file,
+        index=draft.index,
+        body=draft.body,
+        owner=draft.owner,
+        targets=draft.targets,
+        deadlines=deadlines,
+        enclosures=draft.enclosures,
+        direct=draft.direct,
+        edges=draft.edges,
+        effects=summary,
+        kinds=frozenset(effect.kind for effect in summary),
+        decorators=draft.decorators,
+        callers=tuple(callers),
+        types={name: known for name, known in draft.env.items() if isinstance(known, Type)},
+    )
+
+
+def freeze_class(name: str, calls: Calls) -> ProjectClass:
+    file, fact = calls.names.classes[name]
+    ancestry = calls.classes.ancestry(name)
+    known = (calls.knowledge.type(base) for base in ancestry)
+    held = {**calls.names.class_bodies[name].env, **calls.attributes.get(name, {})}
+    return ProjectClass(
+        name=name,
+        file=file,
+        fact=fact,
+        ancestry=ancestry,
+        methods=calls.classes.methods(name),
+        attributes={attribute: each for attribute, each in held.items() if isinstance(each, Type)},
+        table=any(each.table for each in known if each),
+    )

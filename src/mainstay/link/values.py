@@ -1,0 +1,451 @@
+"""What a value is: the type of an instance, or the thing a dotted name means."""
+
+import builtins
+
+from mainstay.link.classes import Classes
+from mainstay.link.draft import Draft, Known
+from mainstay.link.names import Names, join
+from mainstay.model.code import (
+    Assign,
+    Attribute,
+    Call,
+    Code,
+    Display,
+    Literal,
+    Name,
+    Operation,
+    Parameter,
+    Result,
+    Text,
+    Value,
+)
+from mainstay.model.library import Callable, Place
+from mainstay.model.system import Target, Type
+
+BUILTINS = frozenset(dir(builtins))
+PLAIN = Type("object")
+CONTAINERS = frozenset(
+    "list set tuple frozenset deque Sequence Iterable Iterator List Set Tuple Collection AsyncIterator Generator "
+    "AsyncGenerator AsyncIterable".split()
+)
+WRAPPERS = frozenset("Optional Annotated Final ClassVar Awaitable Coroutine Mapped Required NotRequired".split())
+
+
+class Values:
+    """Evaluates the values of drafts.  Calls must have been resolved in order before (`Calls`)."""
+
+    def __init__(self, names: Names, classes: Classes) -> None:
+        self.names = names
+        self.classes = classes
+        self.knowledge = names.knowledge
+        classes.held = self.held
+        self.attributes: dict[str, dict[str, Known]] = {}  # class -> attribute -> what it holds
+        self._assigners = self._find_assigners()
+        self._variables: dict[str, Known | None] = {}
+        self._members: dict[tuple[Known, str], Known | None] = {}
+        tops = {imported.module.partition(".")[0] for f in names.files.values() for imported in f.module.imports}
+        self._hints = {
+            name: Type(held, certain=False)
+            for name, held in self.knowledge.hints.items()
+            if held.partition(".")[0] in tops
+        }
+
+    def resolve(self, draft: Draft) -> None:
+        """Resolve the calls of a body; set by `Calls`, which needs the values in turn."""
+        raise NotImplementedError
+
+    def _find_assigners(self) -> dict[tuple[str, str], list[Draft]]:
+        """Class and attribute -> the methods that assign `self.attribute`."""
+        found: dict[tuple[str, str], list[Draft]] = {}
+        for draft in self.names.functions.values():
+            if not draft.owner or draft.body.kind != "function":
+                continue
+            for statement in draft.body.statements:
+                if isinstance(statement, Assign):
+                    for target in statement.targets:
+                        if isinstance(target, Name) and target.path.startswith("self."):
+                            drafts = found.setdefault((draft.owner, target.path[5:]), [])
+                            if draft not in drafts:
+                                drafts.append(draft)
+        return found
+
+    # --- values -----------------------------------------------------------------------------------
+
+    def known(self, draft: Draft, value: Value | None) -> Known | None:
+        """What `value` is, as read in that body; None when nothing tells."""
+        if isinstance(value, Name):
+            return self.path(draft, value.path)
+        if isinstance(value, Result):
+            return draft.results.get(value.call)
+        if isinstance(value, Attribute):
+            return self.below(self.known(draft, value.base), value.path)
+        if isinstance(value, Code):
+            return self._lambda(draft, value)
+        if isinstance(value, Operation):
+            return self._operation(draft, value)
+        if isinstance(value, Display | Text | Literal):
+            return self._display(draft, value)
+        return None
+
+    def _display(self, draft: Draft, value: Display | Text | Literal) -> Known | None:
+        if isinstance(value, Literal) and value.value is None:
+            return None
+        if isinstance(value, Display) and value.kind != "dict" and value.items:
+            item = self.known(draft, value.items[0])
+            if isinstance(item, Type):
+                return Type("list", item.name)
+        return PLAIN
+
+    def _operation(self, draft: Draft, value: Operation) -> Known | None:
+        if value.operator in ("or", "and", "if"):
+            for operand in value.operands[1:] if value.operator == "if" else value.operands:
+                found = self.known(draft, operand)
+                if found is not None and found is not PLAIN:
+                    return found
+            return None
+        if value.operator in ("await", ":="):
+            return self.known(draft, value.operands[-1])
+        if value.operator == "[]" and value.operands:
+            base = self.known(draft, value.operands[0])
+            if isinstance(base, Type):
+                return self.element(base)
+        return None
+
+    def _lambda(self, draft: Draft, value: Code) -> str:
+        body = draft.file.module.bodies[value.body]
+        name = join(draft.file.name, body.qualname)
+        at_line = f"{name}@{body.line}"
+        return at_line if at_line in self.names.functions else name
+
+    def path(self, draft: Draft, path: str) -> Known | None:
+        """What a dotted path read in that body is."""
+        head, _, rest = path.partition(".")
+        found = self._head(draft, head)
+        if found is None:
+            found = self._hints.get(head)
+        return self.below(found, rest) if rest else found
+
+    def _head(self, draft: Draft, head: str) -> Known | None:
+        scope: Draft | None = draft
+        while scope is not None and scope.index:  # the module's own variables come last
+            if head in scope.env and (scope is draft or scope.body.kind != "class"):
+                return scope.env[head]
+            if head in scope.locals and (scope is draft or scope.body.kind != "class"):
+                break
+            scope = scope.parent
+        bound = self.names.lookup(draft, head)
+        if bound is None:
+            return head if head in BUILTINS else None
+        return self.held(bound)
+
+    def held(self, dotted: str) -> Known | None:
+        """What a global name holds: a variable's value, or the named thing itself."""
+        if dotted not in self.names.variables:
+            return dotted
+        if dotted not in self._variables:
+            self._variables[dotted] = None  # a variable defined by itself ends here
+            draft, value, annotation = self.names.variables[dotted]
+            self.resolve(draft)
+            found = self.annotation(draft, annotation) if annotation is not None else None
+            if found is None:
+                found = self.known(draft, value)
+            self._variables[dotted] = found
+        return self._variables[dotted]
+
+    # --- attributes -------------------------------------------------------------------------------
+
+    def below(self, base: Known | None, path: str) -> Known | None:
+        """What the dotted attributes `path` of `base` are."""
+        for name in path.split("."):
+            if base is None:
+                return None
+            base = self.member(base, name)
+        return base
+
+    def member(self, base: Known, name: str) -> Known | None:
+        """What the attribute `name` of `base` is; a method is its dotted name."""
+        key = (base, name)
+        if key not in self._members:
+            self._members[key] = None
+            found = self._class_member(base, name) if isinstance(base, str) else self._member(base, name)
+            if found is None and name in self._hints and isinstance(base, Type):
+                found = self._hints[name]
+            self._members[key] = found
+        return self._members[key]
+
+    def _class_member(self, base: str, name: str) -> Known | None:
+        if base in self.names.classes:
+            method = self.classes.methods(base).get(name)
+            if method:
+                return method
+            return self._attribute(base, name) or self._inherited(base, name, owner=base)
+        if base in self.names.functions and base not in self.names.files:
+            becomes = self.decorated_type(base)
+            return self.member(becomes, name) if becomes else None
+        known = self.knowledge.type(base)
+        if known:
+            found = self._library_attribute(base, name, Type(base), owner=base)
+            if found is not None:
+                return found
+        dotted = self.names.canonical(f"{base}.{name}")
+        return self.held(dotted)
+
+    def decorated_type(self, function: str) -> Type | None:
+        """The type that a decorator gives a function: a task's, a command's."""
+        draft = self.names.functions[function]
+        if draft.parent is not None:
+            self.resolve(draft.parent)
+        for target in draft.decorators:
+            if target.library and target.library.job and target.library.job.becomes:
+                return Type(target.library.job.becomes, function)
+        return None
+
+    def _member(self, base: Type, name: str) -> Known | None:
+        if base.name in self.names.classes:
+            method = self.classes.methods(base.name).get(name)
+            if method:
+                return self._property(method) or method
+            return self._attribute(base.name, name) or self._inherited(base.name, name, owner=base.name)
+        return self._library_attribute(base.name, name, base, owner=base.argument or base.name)
+
+    def _property(self, method: str) -> Known | None:
+        draft = self.names.functions[method]
+        for decorator in draft.body.decorators:
+            if isinstance(decorator, Name) and decorator.path.rpartition(".")[2] in ("property", "cached_property"):
+                return self.returned(draft) or PLAIN
+        return None
+
+    def _attribute(self, owner: str, name: str) -> Known | None:
+        """What `self.name` of a class holds, by its class body, then by the methods that assign it."""
+        for each in (owner, *self.classes.ancestry(owner)):
+            if each not in self.names.classes:
+                continue
+            self.resolve(self.names.class_bodies[each])
+            found = self.attributes.get(each, {}).get(name) or self.names.class_bodies[each].env.get(name)
+            if found is None:
+                for draft in self._assigners.get((each, name), ()):
+                    self.resolve(draft)
+                found = self.attributes.get(each, {}).get(name)
+            if found is not None:
+                if isinstance(found, Type) and not found.argument and self._is_manager(found):
+                    return Type(found.name, owner)
+                return found
+        return None
+
+    def _is_manager(self, found: Type) -> bool:
+        """Whether an attribute's type queries the table it is declared on (a custom manager)."""
+        ancestors = self.classes.ancestry(found.name) if found.name in self.names.classes else (found.name,)
+        known = (self.knowledge.type(name) for name in ancestors)
+        return any(each and (each.loads or each.iterates == "item") for each in known)
+
+    def _inherited(self, name: str, attribute: str, owner: str) -> Known | None:
+        for base in self.classes.ancestry(name):
+            if base not in self.names.classes:
+                found = self._library_attribute(base, attribute, Type(name), owner)
+                if found is not None:
+                    return found
+        return None
+
+    def _library_attribute(self, base: str, name: str, receiver: Type, owner: str) -> Known | None:
+        for ancestor in self.knowledge.ancestry(base):
+            known = self.knowledge.type(ancestor)
+            if known and name in known.attributes:
+                return self.expression(known.attributes[name], receiver, owner, None, None)
+        dotted = f"{base}.{name}"
+        return dotted if self.knowledge.callable(dotted) else None
+
+    # --- type expressions of knowledge files --------------------------------------------------------
+
+    def expression(
+        self, text: str, receiver: Type | None, owner: str, draft: Draft | None, call: Call | None
+    ) -> Known | None:
+        """The type that an expression of a knowledge file means at a call (see `model.library`)."""
+        head, _, argument = text.partition("[")
+        if argument:
+            inner = self._expression_name(argument.removesuffix("]"), receiver, owner, draft, call)
+            held = inner.argument or inner.name if isinstance(inner, Type) else inner or ""
+            return Type(head, held)
+        return self._expression_name(head, receiver, owner, draft, call)
+
+    def _expression_name(
+        self, text: str, receiver: Type | None, owner: str, draft: Draft | None, call: Call | None
+    ) -> Known | None:
+        if text == "self":
+            return receiver
+        if text == "item":
+            return Type(receiver.argument) if receiver and receiver.argument else None
+        if text == "owner":
+            return Type(owner)
+        word, _, place = text.partition(":")
+        if place:
+            if draft is None or call is None:
+                return None
+            found = self.known(draft, call.argument(*_place(int(place) if place.isdigit() else place)))
+            if word == "new":
+                return Type(found) if isinstance(found, str) else found
+            return found
+        return Type(text)
+
+    def element(self, base: Type) -> Known | None:
+        """What a loop over an instance of `base` gives."""
+        if base.name.rpartition(".")[2] in CONTAINERS:
+            return Type(base.argument) if base.argument else None
+        names = [base.name, *self.classes.ancestry(base.name)] if base.name in self.names.classes else [base.name]
+        for name in names:
+            for ancestor in self.knowledge.ancestry(name):
+                known = self.knowledge.type(ancestor)
+                if known and known.iterates:
+                    return self.expression(known.iterates, base, base.argument, None, None)
+        return None
+
+    # --- annotations --------------------------------------------------------------------------------
+
+    def annotation(self, draft: Draft, value: Value | None, depth: int = 0) -> Known | None:
+        """The type an annotation means, in the body that evaluates it."""
+        if value is None or depth > 8:
+            return None
+        if isinstance(value, Literal) and isinstance(value.value, str):
+            return self._annotation_text(draft, value.value, depth)
+        if isinstance(value, Name):
+            return self._annotation_name(draft, value.path, depth)
+        if isinstance(value, Operation) and value.operator == "[]":
+            return self._subscripted(draft, value, depth)
+        if isinstance(value, Operation) and value.operator == "|":
+            for operand in value.operands:
+                found = self.annotation(draft, operand, depth + 1)
+                if found is not None:
+                    return found
+        return None
+
+    def _annotation_text(self, draft: Draft, text: str, depth: int) -> Known | None:
+        for part in text.split("|"):
+            name = part.strip().removeprefix("Optional[").removesuffix("]")
+            if name.replace(".", "").replace("_", "").isalnum() and name != "None":
+                return self._annotation_name(draft, name, depth)
+        return None
+
+    def _annotation_name(self, draft: Draft, path: str, depth: int) -> Known | None:
+        head, _, rest = path.partition(".")
+        if head == "Self" and draft.owner:
+            return Type(draft.owner)
+        bound = self.names.lookup(draft, head)
+        if bound is None:
+            return PLAIN if head in ("str", "int", "float", "bool", "bytes", "dict") else None
+        dotted = self.names.canonical(join(bound, rest))
+        if dotted in self.names.variables:
+            home, value, _ = self.names.variables[dotted]
+            return self.annotation(home, value, depth + 1) if value is not None else None
+        if dotted in self.names.classes or self.knowledge.type(dotted):
+            return Type(dotted)
+        last = dotted.rpartition(".")[2]
+        return Type(dotted) if last[:1].isupper() and last not in ("Any", "None", "Callable") else None
+
+    def _subscripted(self, draft: Draft, value: Operation, depth: int) -> Known | None:
+        base, key = value.operands[0], value.operands[-1]
+        inner = key.items if isinstance(key, Display) else (key,)
+        last = base.path.rpartition(".")[2] if isinstance(base, Name) else ""
+        if last == "Annotated" and inner:
+            return self.annotation(draft, inner[0], depth + 1) or self._injected(draft, inner[1:])
+        if last in WRAPPERS or last == "Union":
+            order = reversed(inner) if last == "Coroutine" else iter(inner)
+            for part in order:
+                found = self.annotation(draft, part, depth + 1)
+                if found is not None:
+                    return found
+            return None
+        if last in CONTAINERS and inner:
+            item = self.annotation(draft, inner[0], depth + 1)
+            return Type("list", item.name) if isinstance(item, Type) else Type("list")
+        if last in ("type", "Type") and inner:
+            item = self.annotation(draft, inner[0], depth + 1)
+            return item.name if isinstance(item, Type) else None
+        found = self.annotation(draft, base, depth + 1)
+        if isinstance(found, Type) and inner and not found.argument:
+            item = self.annotation(draft, inner[0], depth + 1)
+            return Type(found.name, item.name) if isinstance(item, Type) else found
+        return found
+
+    # --- parameters, returns and injection ------------------------------------------------------------
+
+    def parameter(self, draft: Draft, position: int, parameter: Parameter) -> Known | None:
+        """What a parameter of the function holds: by annotation, injection, or being `self`."""
+        home = draft.parent or draft
+        if position == 0 and draft.owner and parameter.name in ("self", "cls", "mcs") and home.body.kind == "class":
+            return Type(draft.owner) if parameter.name == "self" else draft.owner
+        found = self.annotation(home, parameter.annotation)
+        if found is not None and found is not PLAIN and parameter.kind in ("args", "kwargs"):
+            return PLAIN
+        if found is None and parameter.default is not None:
+            found = self._injected(home, (parameter.default,))
+        return found
+
+    def _injected(self, draft: Draft, values: tuple[Value, ...]) -> Known | None:
+        for provider in self.providers(draft, values):
+            if provider in self.names.classes:
+                return Type(provider)
+            function = self.names.functions.get(provider)
+            if function:
+                return self.returned(function)
+        return None
+
+    def providers(self, draft: Draft, values: tuple[Value, ...]) -> list[str]:
+        """The dotted names of what a framework calls to fill a parameter (`Depends(get_db)`)."""
+        found = []
+        self.resolve(draft)
+        for value in values:
+            target = draft.targets.get(value.call) if isinstance(value, Result) else None
+            if target and target.library and target.library.injects is not None and isinstance(value, Result):
+                call = draft.body.statements[value.call]
+                given = call.argument(*_place(target.library.injects)) if isinstance(call, Call) else None
+                provider = self.known(draft, given)
+                if isinstance(provider, str):
+                    found.append(provider)
+                elif isinstance(provider, Type):
+                    found.append(self.callable_method(provider))
+        return found
+
+    def callable_method(self, instance: Type) -> str:
+        """What runs when an instance is called."""
+        return self.classes.methods(instance.name).get("__call__", instance.name) if (
+            instance.name in self.names.classes
+        ) else instance.name
+
+    def returned(self, draft: Draft) -> Known | None:
+        """What calling the function gives (for a generator: what it yields)."""
+        found = self.annotation(draft.parent or draft, draft.body.returns)
+        if draft.body.is_generator:
+            if isinstance(found, Type) and found.name == "list" and found.argument:
+                return Type(found.argument)
+            self.resolve(draft)
+            return draft.yielded
+        if found is None:
+            self.resolve(draft)
+            found = draft.returned
+        return found
+
+
+def _place(place: Place) -> tuple[int | None, str]:
+    if isinstance(place, int):
+        return place, ""
+    if isinstance(place, str):
+        return None, place
+    return place
+
+
+def given(call: Call, place: Place) -> Value | None:
+    """The value of a call at a place of a knowledge file."""
+    return call.argument(*_place(place))
+
+
+def method_target(values: Values, receiver: Type, name: str) -> Target | None:
+    """What calling `receiver.name(...)` means."""
+    found = values.member(receiver, name)
+    if isinstance(found, str):
+        library: Callable | None = None
+        if found not in values.names.functions:
+            library = values.knowledge.callable(found)
+        return Target(found, receiver, library, receiver.certain)
+    if isinstance(found, Type):
+        method = values.callable_method(found)
+        return Target(method, found, values.knowledge.callable(method), receiver.certain and found.certain)
+    return None

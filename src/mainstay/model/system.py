@@ -1,0 +1,311 @@
+"""The system that was read: every artefact's facts joined into one model that all verbs share."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from msgspec import Struct
+
+from mainstay.model.code import Body, Call, Class, Module
+from mainstay.model.effect import Effect, EffectKind, Enclosure, Occurrence, Step
+from mainstay.model.finding import Hop
+from mainstay.model.library import Callable
+from mainstay.model.location import Basis, Location
+
+
+class Role(StrEnum):
+    """What a file is for.  Rules speak of SOURCE unless they say otherwise."""
+
+    SOURCE = "source"
+    TEST = "test"
+    MIGRATION = "migration"
+    SCRIPT = "script"
+    GENERATED = "generated"
+
+
+class File(Struct, frozen=True):
+    """A Python file of the reviewed tree."""
+
+    path: str
+    name: str  # dotted module name
+    role: Role
+    module: Module
+
+
+class Type(Struct, frozen=True):
+    """The type of a value: a dotted class name of the project or a library, and its argument.
+
+    `fresh`: the value was built here by its constructor, so no row of it is stored yet.
+    `certain` is false when only the value's name tells its type.
+    """
+
+    name: str
+    argument: str = ""
+    fresh: bool = False
+    certain: bool = True
+
+
+class Target(Struct, frozen=True):
+    """What a call resolves to: a dotted name of the project or of a library."""
+
+    name: str
+    receiver: Type | None = None
+    library: Callable | None = None  # what is known of it, when it is a library's
+    certain: bool = True
+
+
+class Bound(StrEnum):
+    """Whether a wait ends by itself."""
+
+    BOUNDED = "bounded"
+    UNBOUNDED = "unbounded"
+    CALLER = "caller"  # a parameter of the function decides
+    UNKNOWN = "unknown"
+
+
+class Deadline(Struct, frozen=True):
+    """How long one blocking or outbound call may wait, and what says so."""
+
+    bound: Bound
+    seconds: float | None = None
+    why: str = ""  # "timeout=5 given", "requests has no default", "set where the client is built"
+    location: Location | None = None  # where it is decided, when that is elsewhere
+    parameter: str = ""  # for CALLER: the parameter that decides
+
+
+class Edge(Struct, frozen=True):
+    """A way from a call to a function of the project.
+
+    how: `call` (runs now, in the caller's thread), `thread` (runs now, off the event loop),
+    `retry` (runs now, again on failure), `gather` (many at once, awaited), `task`,
+    `after-commit`, `after-response` (run later: their effects are not the caller's), or
+    `coroutine` (called and not awaited here).
+    """
+
+    function: str
+    how: str = "call"
+
+    @property
+    def now(self) -> bool:
+        return self.how in ("call", "thread", "retry", "gather")
+
+
+class Function(Struct, frozen=True, eq=False):
+    """A function, class body or module body of the project, linked.
+
+    `targets` maps the index of a call among `body.statements` to what it resolves to; calls that
+    resolve to nothing known are absent.
+    """
+
+    name: str  # dotted: "payments.charges.create"
+    file: File
+    index: int  # of `body` in `file.module.bodies`
+    body: Body
+    owner: str  # dotted name of its class, "" when it is none's method
+    targets: dict[int, Target]
+    deadlines: dict[int, Deadline]
+    enclosures: tuple[Enclosure, ...]
+    direct: dict[int, tuple[Effect, ...]]  # what its own library calls do, by statement
+    edges: dict[int, tuple[Edge, ...]]  # the project functions its calls lead to, by statement
+    effects: dict[Effect, Occurrence]  # everything it does, directly or through calls
+    kinds: frozenset[EffectKind]  # of `effects`
+    decorators: tuple[Target, ...]
+    callers: tuple[tuple[str, int], ...]  # (function name, statement index) of each call of it
+    types: dict[str, Type]  # of its local names and parameters, as far as known
+
+    @property
+    def location(self) -> Location:
+        return Location(self.file.path, self.body.line, self.body.column)
+
+    @property
+    def is_async(self) -> bool:
+        return self.body.is_async
+
+    def call(self, statement: int) -> Call:
+        """The call at that index; raises TypeError when another statement stands there."""
+        found = self.body.statements[statement]
+        if not isinstance(found, Call):
+            raise TypeError(f"{self.name}: statement {statement} is no call")
+        return found
+
+    def calls(self) -> Iterator[tuple[int, Call, Target]]:
+        """Every call that resolves, in order."""
+        for index, target in self.targets.items():
+            yield index, self.call(index), target
+
+    def at(self, statement: int) -> Location:
+        """Where that statement stands."""
+        found = self.body.statements[statement]
+        if isinstance(found, Call):
+            return Location(self.file.path, found.line, found.column, found.end_line, found.end_column)
+        return Location(self.file.path, found.line, found.column)
+
+    def around(self, statement: int) -> tuple[Enclosure, ...]:
+        """The enclosures of a statement, outermost first."""
+        return tuple(e for e in self.enclosures if e.holds(statement))
+
+
+class ProjectClass(Struct, frozen=True, eq=False):
+    """A class of the project.  `ancestry` lists dotted names of all its bases, nearest first."""
+
+    name: str
+    file: File
+    fact: Class
+    ancestry: tuple[str, ...]
+    methods: dict[str, str]  # method name -> function name, inherited ones included
+    attributes: dict[str, Type]
+    table: bool  # its instances are rows
+
+    @property
+    def location(self) -> Location:
+        return Location(self.file.path, self.fact.line)
+
+
+class Guard(Struct, frozen=True):
+    """Something that runs before an operation: a dependency, decorator, permission or middleware."""
+
+    name: str  # dotted
+    location: Location
+    authenticates: bool
+    public: bool = False
+    why: str = ""  # what shows that it authenticates
+
+
+class Operation(Struct, frozen=True):
+    """One HTTP operation: method and path, and the function that serves it."""
+
+    method: str
+    path: str
+    function: str
+    location: Location  # of the `def`
+    router: str  # dotted name of the router, blueprint, view class or URL list it belongs to
+    framework: str
+    guards: tuple[Guard, ...]
+    inputs: tuple[str, ...] = ()  # parameters that the requester fills
+    basis: Basis = Basis.READ
+
+    @property
+    def authenticated(self) -> bool:
+        return any(guard.authenticates for guard in self.guards)
+
+    @property
+    def public(self) -> bool:
+        return any(guard.public for guard in self.guards)
+
+
+class Job(Struct, frozen=True):
+    """Work that no requester waits for: a task, schedule, consumer, hook or thread."""
+
+    name: str
+    function: str
+    trigger: str
+    location: Location
+    redelivers: bool = False
+
+
+class Dependency(Struct, frozen=True):
+    """A call out of the process, as `map` shows it."""
+
+    target: str  # library or service
+    function: str
+    location: Location
+    deadline: Deadline
+    retried: bool
+    in_transaction: bool
+
+
+class Datastore(Struct, frozen=True):
+    """A store the system reads or writes, and the tables seen."""
+
+    kind: str
+    tables: tuple[str, ...]
+    location: Location
+
+
+class Flow(Struct, frozen=True):
+    """Data that a requester chose reaches a sink, unchanged in what matters."""
+
+    sink: str  # sql, url, path, redirect, command, html
+    source: Location
+    what: str  # "query parameter `next` of GET /login"
+    function: str  # the function that holds the sink
+    statement: int  # the sink's call there
+    location: Location
+    path: tuple[Hop, ...]
+    certain: bool
+
+
+class Gap(Struct, frozen=True):
+    """A file, or a part of one, that could not be read whole."""
+
+    location: Location
+    why: str
+
+
+class System(Struct, frozen=True, eq=False):
+    """Everything the rules may ask."""
+
+    files: tuple[File, ...]
+    functions: dict[str, Function]
+    classes: dict[str, ProjectClass]
+    operations: tuple[Operation, ...]
+    jobs: tuple[Job, ...]
+    dependencies: tuple[Dependency, ...]
+    datastores: tuple[Datastore, ...]
+    flows: tuple[Flow, ...]
+    gaps: tuple[Gap, ...]
+
+    def source_functions(self) -> Iterator[Function]:
+        """The functions of the files that run in production."""
+        for function in self.functions.values():
+            if function.file.role is Role.SOURCE:
+                yield function
+
+    def steps(self, function: Function, *kinds: EffectKind) -> Iterator[Step]:
+        """Where in `function` these effects happen now, in order, directly and through calls."""
+        wanted = frozenset(kinds) if kinds else frozenset(EffectKind)
+        if function.kinds.isdisjoint(wanted):
+            return
+        for statement in sorted(function.direct.keys() | function.edges.keys()):
+            yield from self._steps_at(function, statement, wanted)
+
+    def _steps_at(self, function: Function, statement: int, wanted: frozenset[EffectKind]) -> Iterator[Step]:
+        target = function.targets.get(statement)
+        certain = target is None or target.certain
+        for effect in function.direct.get(statement, ()):
+            if effect.kind in wanted:
+                yield Step(effect, statement, function.at(statement), function.around(statement), certain=certain)
+        for edge in function.edges.get(statement, ()):
+            callee = self.functions.get(edge.function)
+            if callee is None or not edge.now or callee.kinds.isdisjoint(wanted):
+                continue
+            for effect, occurrence in callee.effects.items():
+                if effect.kind in wanted:
+                    yield Step(
+                        effect,
+                        statement,
+                        function.at(statement),
+                        function.around(statement),
+                        via=edge.function,
+                        must=occurrence.must,
+                        certain=certain and occurrence.certain,
+                        depth=occurrence.depth + 1,
+                        precedes_commit=occurrence.precedes_commit,
+                        follows_commit=occurrence.follows_commit,
+                    )
+
+    def trace(self, function: Function, step: Step) -> tuple[Hop, ...]:
+        """The way from `function` to the effect: one hop a call, the effect's own call last."""
+        hops = []
+        statement, via = step.statement, step.via
+        while True:
+            target = function.targets.get(statement)
+            callee = self.functions.get(via)
+            if callee is None:
+                name = target.name if target else ""
+                hops.append(Hop(function.at(statement), f"{name}: {step.effect.kind} {step.effect.target}".strip()))
+                return tuple(hops)
+            hops.append(Hop(function.at(statement), f"calls {via}"))
+            occurrence = callee.effects.get(step.effect)
+            if occurrence is None or len(hops) > 50:
+                return tuple(hops)
+            function, statement, via = callee, occurrence.statement, occurrence.via

@@ -1,0 +1,41 @@
+"""The engine and the sessions made from it."""
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from payments.config import Settings
+
+Sessions = sessionmaker[Session]
+
+CONNECT_TIMEOUT_S = 3
+POOL_TIMEOUT_S = 3
+# The server gives up before the caller does, and a forgotten transaction does not hold its locks.
+SERVER_LIMITS = (
+    "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+)
+
+
+def build_engine(settings: Settings) -> Engine:
+    return create_engine(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_overflow,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        # An error's text goes to the log, and a statement's values may be a buyer's.
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": SERVER_LIMITS,
+            # A peer that went silent is noticed in seconds rather than in the kernel's minutes.
+            "tcp_user_timeout": 6000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+        },
+    )
+
+
+def build_sessions(engine: Engine) -> Sessions:
+    return sessionmaker(engine, expire_on_commit=False)

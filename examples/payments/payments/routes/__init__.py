@@ -1,0 +1,1 @@
+"""The HTTP faces, one file a subject."""

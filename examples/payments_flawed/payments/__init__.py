@@ -1,0 +1,1 @@
+"""A payment service: customers, orders, charges, refunds and the books behind them."""

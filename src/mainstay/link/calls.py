@@ -55,7 +55,8 @@ class Calls(Values):
             return home.targets.get(value.call)
         known = self.known(home, value)
         if isinstance(known, Type):
-            return Target(self.callable_method(known), known, None, known.certain)
+            method = self.callable_method(known)
+            return Target(method, known, self.knowledge.callable(method), known.certain)
         return Target(known, None, self.knowledge.callable(known)) if known else None
 
     def _parameters(self, draft: Draft) -> None:
@@ -132,6 +133,8 @@ class Calls(Values):
             receiver = self.path(draft, before)
         elif isinstance(callee, Attribute):
             before, _, last = callee.path.rpartition(".")
+            if not before and self._is_super(draft, callee.base):
+                return self._inherited_target(draft, last)
             receiver = self.known(draft, callee.base)
             if before and receiver is not None:
                 receiver = self.below(receiver, before)
@@ -142,6 +145,21 @@ class Calls(Values):
         if isinstance(receiver, Type):
             return method_target(self, receiver, last)
         return self._instance_target(self.member(receiver, last), owner=receiver)
+
+    def _is_super(self, draft: Draft, base: Value) -> bool:
+        target = draft.targets.get(base.call) if isinstance(base, Result) else None
+        return bool(draft.owner) and target is not None and target.name == "super"
+
+    def _inherited_target(self, draft: Draft, method: str) -> Target | None:
+        """What `super().method(...)` means: the first base, near to far, that has it."""
+        for base in self.classes.ancestry(draft.owner):
+            if base in self.names.classes:
+                found = self.classes.own_methods(base).get(method)
+                if found:
+                    return Target(found, Type(draft.owner))
+            elif self.knowledge.callable(f"{base}.{method}"):
+                return Target(f"{base}.{method}", Type(draft.owner), self.knowledge.callable(f"{base}.{method}"))
+        return None
 
     def _plain_target(self, draft: Draft, name: str) -> Target | None:
         if name == "super" and draft.owner:
@@ -162,8 +180,7 @@ class Calls(Values):
     def _result(self, draft: Draft, call: Call, target: Target) -> Known | None:
         name = target.name
         if name == "super":
-            bases = self.classes.direct_bases(draft.owner)
-            return Type(bases[0]) if bases else None
+            return None
         if name in self.names.classes:
             return Type(name, fresh=True)
         function = self.names.functions.get(name)

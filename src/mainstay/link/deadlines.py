@@ -1,6 +1,7 @@
 """How long each waiting call may wait, and what decides it."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from mainstay.link.calls import Calls
 from mainstay.link.draft import Draft
@@ -26,6 +27,7 @@ from mainstay.model.location import Location
 from mainstay.model.system import Bound, Deadline, Target
 
 CONSTRUCTION_HOPS = 5  # a client may be built by a factory of a factory
+CALLERS_ASKED = 8  # how many callers are asked for the client they hand in
 WRAPPER_HOPS = 3  # how many wrappers up a `timeout` parameter is followed
 
 
@@ -63,8 +65,14 @@ class Deadlines:
         if self._waited_for(draft, at, call):
             return Deadline(Bound.BOUNDED, why="the call around it has a deadline")
         decided = self._given(draft, call, timeout)
-        if decided is not None:
+        if decided is not None and decided.parameter != "**":
             return decided
+        otherwise = self._otherwise(draft, call, target, timeout)
+        # What a caller adds to `**options` matters only where nothing else bounds the wait.
+        return decided if decided is not None and otherwise.bound is Bound.UNBOUNDED else otherwise
+
+    def _otherwise(self, draft: Draft, call: Call, target: Target, timeout: Timeout) -> Deadline:
+        """What holds when the call itself gives no timeout."""
         if self._overridden(target):
             return Deadline(Bound.UNKNOWN, why="the project's own client class decides")
         if timeout.inherits:
@@ -97,7 +105,7 @@ class Deadlines:
         places = [*([timeout.at] if timeout.at is not None else []), *timeout.also]
         for place in places:
             value = given(call, place)
-            if value is not None:
+            if value is not None and not is_true(value):  # `blocking=True` bounds nothing
                 return self._value(draft, value, timeout)
         if not call.spreads:
             return None
@@ -172,7 +180,7 @@ class Deadlines:
         place = Location(home.file.path, constructor.line, constructor.column)
         decided = self._given(home, constructor, target.library.timeout)
         if decided is None:
-            return by_default(target.library.timeout, target.name)
+            decided = by_default(target.library.timeout, target.name)
         bound = Bound.UNKNOWN if decided.bound is Bound.CALLER else decided.bound
         return Deadline(bound, decided.seconds, f"{decided.why} where the client is built", place)
 
@@ -192,12 +200,30 @@ class Deadlines:
         local = assigned_value(draft, value.path)
         if local is not None and local != value:
             return self._construction(draft, local, depth + 1)
+        parameter = parameter_named(draft, value.path)
+        if parameter is not None:
+            return self._handed_in(draft, parameter, depth)
         if value.path.startswith("self.") and draft.owner:
             return self._of_attribute(draft.owner, value.path[5:], depth)
         bound = self._calls.names.lookup(draft, value.path.partition(".")[0])
         variable = self._calls.names.variables.get(bound or "")
         if variable and variable[1] is not None:
             return self._construction(variable[0], variable[1], depth + 1)
+        return None
+
+    def _handed_in(self, draft: Draft, parameter: Parameter, depth: int) -> tuple[Draft, int] | None:
+        """The call that built the client a caller hands in; the first of the callers that tell decides."""
+        position = parameter_position(draft, parameter.name)
+        for caller, at in islice(self._callers.get(draft.name, ()), CALLERS_ASKED):
+            home = self._drafts[caller]
+            call, target = home.body.statements[at], home.targets.get(at)
+            names = (draft.name, draft.owner) if draft.body.name == "__init__" else (draft.name,)
+            if not isinstance(call, Call) or target is None or target.name not in names:
+                continue
+            value = call.argument(position, parameter.name)
+            found = self._construction(home, value, depth + 1) if value is not None else None
+            if found:
+                return found
         return None
 
     def _of_attribute(self, owner: str, attribute: str, depth: int) -> tuple[Draft, int] | None:
@@ -278,6 +304,10 @@ def by_default(timeout: Timeout, name: str) -> Deadline:
         return Deadline(Bound.UNBOUNDED, why=f"{library} waits without limit unless told otherwise")
     seconds = timeout.default / 1000 if timeout.unit == "ms" else timeout.default
     return Deadline(Bound.BOUNDED, seconds, f"the default of {library}")
+
+
+def is_true(value: Value) -> bool:
+    return isinstance(value, Literal) and value.value is True
 
 
 def literal(value: Literal, timeout: Timeout) -> Deadline:

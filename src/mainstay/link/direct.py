@@ -54,10 +54,24 @@ class Direct:
         receiver = target.receiver
         if kind is EffectKind.UPDATE and receiver is not None and receiver.fresh:
             kind = EffectKind.INSERT
+        if kind is EffectKind.INSERT and self._is_loaded(draft, call, library):
+            kind = EffectKind.UPDATE
         about = self._about(draft, call, target, library)
         if not about and kind not in DATABASE:
             about = target.name.partition(".")[0]
         return Effect(kind, about, self._blocks(call, library), self._repeats(call, library, kind))
+
+    def _is_loaded(self, draft: Draft, call: Call, library: Callable) -> bool:
+        """Whether the object that is added came out of the database, so that adding it inserts nothing.
+
+        A parameter may hold a new object, so only what this body was given by a call is told.
+        """
+        word, _, place = library.target.partition(":")
+        value = given(call, int(place)) if word == "same" and place.isdigit() else None
+        if not isinstance(value, Name) or any(p.name == value.path for p in draft.body.parameters):
+            return False
+        known = self._calls.known(draft, value)
+        return isinstance(known, Type) and not known.fresh and known.name in self._calls.names.classes
 
     def _about(self, draft: Draft, call: Call, target: Target, library: Callable) -> str:
         """The table, queue or library that an effect is about."""

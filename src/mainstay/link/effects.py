@@ -27,6 +27,7 @@ from mainstay.link.draft import Draft
 from mainstay.link.exceptions import Exceptions
 from mainstay.model.code import Body, Call, Leave, Name, Raise, Result, Return, ScopeKind
 from mainstay.model.effect import Effect, EffectKind, EnclosureKind, Occurrence
+from mainstay.model.system import effect_through
 
 Summary = dict[Effect, Occurrence]
 
@@ -90,6 +91,7 @@ class Effects:
                     found.precedes_commit or at < last,
                     found.follows_commit or at > first_sure,
                     found.depth,
+                    found.below,
                 )
                 keep(summary, found)
         return limited(summary)
@@ -112,21 +114,22 @@ class Effects:
         """What one statement does, before the function's own order and conditions are considered."""
         target = draft.targets.get(at)
         certain = target is None or target.certain
+        receiver = target.receiver if target else None
         for effect in (*draft.direct.get(at, ()), *self._raised(draft, at)):
             if effect.kind is not EffectKind.RAISE or self._escapes(draft, at, effect.target):
                 yield Occurrence(effect, at, must=True, certain=certain)
         for edge in draft.edges.get(at, ()):
             if not edge.now:
                 continue
+            callee = self._drafts[edge.function]
             for effect, below in self.summaries.get(edge.function, {}).items():
                 if effect.kind is EffectKind.LOG:
                     continue  # a log line is the business of the function that writes it
                 if effect.kind is EffectKind.RAISE and not self._escapes(draft, at, effect.target):
                     continue
-                if edge.how == "thread" and effect.blocking:
-                    effect = self._direct.intern(Effect(effect.kind, effect.target, False, effect.repeatable))
+                seen = effect_through(effect, edge.how, receiver, callee.owner)
                 yield Occurrence(
-                    effect,
+                    effect if seen is effect else self._direct.intern(seen),
                     at,
                     edge.function,
                     below.must,
@@ -134,6 +137,7 @@ class Effects:
                     below.precedes_commit,
                     below.follows_commit,
                     below.depth + 1,
+                    effect if seen is not effect else None,
                 )
 
     # --- exceptions ---------------------------------------------------------------------------------
@@ -186,6 +190,7 @@ def keep(summary: Summary, found: Occurrence) -> None:
         old.precedes_commit or found.precedes_commit,
         old.follows_commit and found.follows_commit,
         shorter.depth,
+        shorter.below,
     )
 
 

@@ -168,10 +168,17 @@ class Values:
         if key not in self._members:
             self._members[key] = None
             found = self._class_member(base, name) if isinstance(base, str) else self._member(base, name)
-            if found is None and name in self._hints and isinstance(base, Type):
-                found = self._hints[name]
+            if found is None and name in self._hints:
+                found = self._hinted(base, name)
             self._members[key] = found
         return self._members[key]
+
+    def _hinted(self, base: Known, name: str) -> Type | None:
+        """What an attribute likely is by its name; on a class, it is about that class."""
+        hint = self._hints[name]
+        if isinstance(base, Type):
+            return hint
+        return Type(hint.name, base, certain=False) if base in self.names.classes else None
 
     def _class_member(self, base: str, name: str) -> Known | None:
         if base in self.names.classes:
@@ -280,11 +287,24 @@ class Values:
         if place:
             if draft is None or call is None:
                 return None
-            found = self.known(draft, call.argument(*_place(int(place) if place.isdigit() else place)))
-            if word == "new":
-                return Type(found) if isinstance(found, str) else found
-            return found
+            value = call.argument(*_place(int(place) if place.isdigit() else place))
+            return self._made_of(draft, value) if word == "new" else self.known(draft, value)
         return Type(text)
+
+    def _made_of(self, draft: Draft, value: Value | None, depth: int = 0) -> Known | None:
+        """The class that a value names, as type: `Order`, `Order.id`, or `func.max(Order.number)`."""
+        if isinstance(value, Name) and "." in value.path:
+            holder = self.path(draft, value.path.rpartition(".")[0])
+            if isinstance(holder, str) and holder in self.names.classes:
+                return Type(holder)
+        if isinstance(value, Result) and depth < 4:
+            call = draft.body.statements[value.call]
+            for argument in call.arguments if isinstance(call, Call) else ():
+                found = self._made_of(draft, argument, depth + 1)
+                if isinstance(found, Type) and found.name in self.names.classes:
+                    return found
+        found = self.known(draft, value)
+        return Type(found) if isinstance(found, str) else found
 
     def element(self, base: Type) -> Known | None:
         """What a loop over an instance of `base` gives."""
@@ -405,10 +425,10 @@ class Values:
         return found
 
     def callable_method(self, instance: Type) -> str:
-        """What runs when an instance is called."""
-        return self.classes.methods(instance.name).get("__call__", instance.name) if (
-            instance.name in self.names.classes
-        ) else instance.name
+        """The dotted name of what runs when an instance is called."""
+        if instance.name in self.names.classes:
+            return self.classes.methods(instance.name).get("__call__", instance.name)
+        return f"{instance.name}.__call__"
 
     def returned(self, draft: Draft) -> Known | None:
         """What calling the function gives (for a generator: what it yields)."""

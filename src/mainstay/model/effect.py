@@ -87,6 +87,7 @@ class Occurrence(Struct, frozen=True):
     precedes_commit: bool = False  # a commit of the same function, or of one it calls, may follow
     follows_commit: bool = False  # such a commit has surely gone before
     depth: int = 0  # calls between this function and the effect
+    below: Effect | None = None  # the same effect as the called function knows it, when that differs
 
 
 class Step(Struct, frozen=True):
@@ -102,6 +103,7 @@ class Step(Struct, frozen=True):
     depth: int = 0
     precedes_commit: bool = False
     follows_commit: bool = False
+    below: Effect | None = None
 
     def within(self, kind: EnclosureKind) -> Enclosure | None:
         """The innermost enclosure of that kind, or None."""

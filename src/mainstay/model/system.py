@@ -12,6 +12,9 @@ from mainstay.model.library import Callable
 from mainstay.model.location import Basis, Location
 
 
+LONGEST_WAY = 50  # calls between a function and an effect that are spelled out
+
+
 class Role(StrEnum):
     """What a file is for.  Rules speak of SOURCE unless they say otherwise."""
 
@@ -278,34 +281,62 @@ class System(Struct, frozen=True, eq=False):
             callee = self.functions.get(edge.function)
             if callee is None or not edge.now or callee.kinds.isdisjoint(wanted):
                 continue
-            for effect, occurrence in callee.effects.items():
-                if effect.kind in wanted:
-                    yield Step(
-                        effect,
-                        statement,
-                        function.at(statement),
-                        function.around(statement),
-                        via=edge.function,
-                        must=occurrence.must,
-                        certain=certain and occurrence.certain,
-                        depth=occurrence.depth + 1,
-                        precedes_commit=occurrence.precedes_commit,
-                        follows_commit=occurrence.follows_commit,
-                    )
+            for effect, found in callee.effects.items():
+                if effect.kind not in wanted:
+                    continue
+                seen = as_seen(effect, edge, target, callee)
+                yield Step(
+                    seen,
+                    statement,
+                    function.at(statement),
+                    function.around(statement),
+                    via=edge.function,
+                    must=found.must,
+                    certain=certain and found.certain,
+                    depth=found.depth + 1,
+                    precedes_commit=found.precedes_commit,
+                    follows_commit=found.follows_commit,
+                    below=effect,
+                )
+
+    def way(self, step: Step) -> Iterator[tuple[Function, Occurrence]]:
+        """The functions below a step, from the one called to the one with the library's call in it."""
+        name, effect = step.via, step.below or step.effect
+        for _ in range(LONGEST_WAY):
+            function = self.functions.get(name)
+            found = function.effects.get(effect) if function else None
+            if function is None or found is None:
+                return
+            yield function, found
+            name, effect = found.via, found.below or effect
 
     def trace(self, function: Function, step: Step) -> tuple[Hop, ...]:
         """The way from `function` to the effect: one hop a call, the effect's own call last."""
         hops = []
-        statement, via = step.statement, step.via
-        while True:
-            target = function.targets.get(statement)
-            callee = self.functions.get(via)
-            if callee is None:
-                name = target.name if target else ""
-                hops.append(Hop(function.at(statement), f"{name}: {step.effect.kind} {step.effect.target}".strip()))
-                return tuple(hops)
-            hops.append(Hop(function.at(statement), f"calls {via}"))
-            occurrence = callee.effects.get(step.effect)
-            if occurrence is None or len(hops) > 50:
-                return tuple(hops)
-            function, statement, via = callee, occurrence.statement, occurrence.via
+        statement = step.statement
+        for below, found in self.way(step):
+            hops.append(Hop(function.at(statement), f"calls {below.name}"))
+            function, statement = below, found.statement
+        target = function.targets.get(statement)
+        what = f"{target.name if target else ''}: {step.effect.kind} {step.effect.target}"
+        return (*hops, Hop(function.at(statement), what.strip()))
+
+
+def as_seen(effect: Effect, edge: Edge, target: Target | None, callee: Function) -> Effect:
+    """A callee's effect as its caller has it.
+
+    Work in a thread does not block the caller.  What a method does to its own class (`cls.query`)
+    is done to the class it was called on.
+    """
+    return effect_through(effect, edge.how, target.receiver if target else None, callee.owner)
+
+
+def effect_through(effect: Effect, how: str, receiver: Type | None, owner: str) -> Effect:
+    """The effect of a method of `owner`, called on `receiver` in that way."""
+    about = effect.target
+    if receiver is not None and owner and receiver.name != owner and about == owner.rpartition(".")[2]:
+        about = receiver.name.rpartition(".")[2]
+    blocking = effect.blocking and how != "thread"
+    if about == effect.target and blocking == effect.blocking:
+        return effect
+    return Effect(effect.kind, about, blocking, effect.repeatable)

@@ -1,0 +1,344 @@
+"""The command line: options in, a text and an exit status out."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from mainstay import __version__
+
+# Everything else is imported where it is used: `mainstay --help` has to be there at once.
+if TYPE_CHECKING:
+    from mainstay.configuration import Configuration
+    from mainstay.model.review import Review
+    from mainstay.review import Outcome, Reach
+
+FORMATS = ("text", "json", "sarif", "html")
+ENDINGS = {".txt": "text", ".json": "json", ".sarif": "sarif", ".html": "html"}
+SEVERITIES = ("low", "medium", "high", "critical")
+CONFIDENCES = ("low", "medium", "high")
+
+CLEAN, FINDINGS, ERROR, NOTHING, STOPPED = 0, 1, 2, 3, 130
+
+STATUSES = """\b
+Exit status, whatever the format:
+  0  clean
+  1  findings at or above the threshold
+  2  misuse, or a fault of Mainstay
+  3  nothing to look at
+"""
+
+
+class _Misuse(click.ClickException):
+    """What was asked for cannot be done; the message says why."""
+
+
+class _Stopped(Exception):
+    """The user pressed Ctrl-C."""
+
+
+class _Mainstay(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would answer it with an empty line
+            raise _Stopped from None
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process, at once: freeing millions of facts helps nobody."""
+    status = run()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            pass
+    os._exit(status)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status, whatever happens."""
+    from mainstay.console import say
+
+    try:
+        status = cli.main(args=arguments, prog_name="mainstay", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ERROR
+    except click.ClickException as error:
+        say(error.format_message())
+        return ERROR
+    except (_Stopped, KeyboardInterrupt, click.Abort):
+        say("stopped")
+        return STOPPED
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody wants to read a traceback
+        _confess(f"it failed with {_described(error)}", error)
+        return ERROR
+    return status if isinstance(status, int) else CLEAN
+
+
+@click.group(cls=_Mainstay, epilog=STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="mainstay %(version)s")
+def cli() -> None:
+    """A backend reliability engineer: is this backend ready for production, and if not, why?
+
+    It reads. It runs nothing of what it reads, writes nothing into it and never goes online.
+    """
+
+
+_FILE = click.Path(path_type=Path)
+
+_config = click.option("--config", type=_FILE, metavar="FILE", help="Read this configuration, no other.")
+_no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep facts of earlier runs.")
+_jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Read with N processes.")
+
+
+@cli.command(epilog=STATUSES)
+@click.argument("paths", nargs=-1, type=_FILE)
+@click.option("--format", "shown", type=click.Choice(FORMATS), default="text", help="What is printed.")
+@click.option(
+    "--output",
+    "outputs",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help=f"Write FILE as well; its ending says what: {', '.join(ENDINGS)}. Repeatable.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.option("--fail-at", type=click.Choice(SEVERITIES), help="The least severity that fails the review.")
+@click.option("--confidence", type=click.Choice(CONFIDENCES), help="The least confidence that is shown.")
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Apply this rule only. Repeatable.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Do not apply this rule. Repeatable.")
+@click.option("--baseline", type=_FILE, metavar="FILE", help="Findings kept in FILE do not count.")
+@click.option("--write-baseline", type=_FILE, metavar="FILE", help="Keep the findings in FILE as a baseline.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@_config
+@_no_cache
+@_jobs
+def review(
+    paths: tuple[Path, ...],
+    shown: str,
+    outputs: tuple[Path, ...],
+    quiet: bool,
+    write_baseline: Path | None,
+    exit_zero: bool,
+    config: Path | None,
+    no_cache: bool,
+    jobs: int | None,
+    **changes: Any,
+) -> int:
+    """Say what is wrong with the backend at PATHS (this folder if none is given), worst first."""
+    from mainstay.baseline import write_baseline as baseline_of
+    from mainstay.console import show
+    from mainstay.review import review as review_system
+
+    formats = {path: _format_of(path) for path in outputs}
+    _check_folders((*outputs, write_baseline))
+    configuration = _changed(_configuration(paths, config), **changes)
+    with _reach(paths, no_cache, jobs) as reach:
+        outcome = review_system(reach, configuration)
+    for path, name in formats.items():
+        _write(path, _rendered(name, outcome.review))
+    if write_baseline:
+        _write(write_baseline, baseline_of(outcome.review.results))
+    if not quiet:
+        show(_rendered(shown, outcome.review, printed=True))
+    for broken in outcome.broken:
+        _confess(f"the rule {broken.rule} failed with {_described(broken.error)}", broken.error)
+    status = _status(outcome)
+    return CLEAN if exit_zero and status == FINDINGS else status
+
+
+@cli.command("map")
+@click.argument("path", default=Path(), type=_FILE)
+@click.option(
+    "--format", "shown", type=click.Choice(("text", "json")), default="text", help="What is printed."
+)
+@_config
+@_no_cache
+@_jobs
+def show_map(path: Path, shown: str, config: Path | None, no_cache: bool, jobs: int | None) -> int:
+    """Show the system at PATH as it was read: operations, jobs, stores, calls out and their deadlines."""
+    from mainstay.console import look, show
+    from mainstay.reports import map_json, map_text
+    from mainstay.review import system_at
+
+    configuration = _configuration((path,), config)
+    with _reach((path,), no_cache, jobs) as reach:
+        system = system_at(reach, configuration)
+    budgets = configuration.budgets
+    show(map_json.render(system, budgets) if shown == "json" else map_text.render(system, budgets, **look()))
+    return CLEAN if system.files else NOTHING
+
+
+@cli.command()
+@click.argument("rule")
+def explain(rule: str) -> int:
+    """Print the page of RULE: what it finds, why that matters, what to do, and code that is bad and good."""
+    from mainstay.console import look, show
+    from mainstay.reports import explain as page
+    from mainstay.rules.catalogue import all_rules
+
+    _check_rules((rule,))
+    (found,) = (each for each in all_rules() if each.name() == rule)
+    show(page.render(found, **look()))
+    return CLEAN
+
+
+@cli.command()
+def rules() -> int:
+    """List all rules."""
+    from mainstay.console import look, show
+    from mainstay.reports import rule_list
+    from mainstay.rules.catalogue import all_rules
+
+    show(rule_list.render(all_rules(), **look()))
+    return CLEAN
+
+
+# --- from options to what the verbs take ---------------------------------------------------------
+
+
+def _configuration(paths: Sequence[Path], file: Path | None) -> "Configuration":
+    from mainstay.configuration import ConfigurationError, configuration_for, read_configuration
+    from mainstay.sources.discovery import common_folder
+
+    for path in paths:
+        if not path.exists():
+            raise _Misuse(f"{path}: there is no such file or folder")
+    try:
+        if file is not None:
+            return read_configuration(file, _rule_names())
+        return configuration_for(common_folder([path.resolve() for path in paths or [Path()]]), _rule_names())
+    except ConfigurationError as error:
+        raise _Misuse(str(error)) from None
+
+
+def _changed(
+    configuration: "Configuration",
+    *,
+    fail_at: str | None,
+    confidence: str | None,
+    rules: tuple[str, ...],
+    ignore: tuple[str, ...],
+    baseline: Path | None,
+) -> "Configuration":
+    """The configuration, with what the command line says instead."""
+    import msgspec
+
+    from mainstay.model.finding import Confidence, Severity
+
+    _check_rules((*rules, *ignore))
+    return msgspec.structs.replace(
+        configuration,
+        fail_at=Severity[fail_at.upper()] if fail_at else configuration.fail_at,
+        show=Confidence[confidence.upper()] if confidence else configuration.show,
+        rules=rules or configuration.rules,
+        ignore=(*configuration.ignore, *ignore),
+        baseline=baseline or configuration.baseline,
+    )
+
+
+@contextmanager
+def _reach(paths: Sequence[Path], no_cache: bool, jobs: int | None) -> "Iterator[Reach]":
+    """What to read and how; inside, faults of the input become messages."""
+    from mainstay.baseline import BaselineError
+    from mainstay.console import Progress, is_terminal
+    from mainstay.knowledge import KnowledgeError
+    from mainstay.review import Reach
+    from mainstay.sources.cache import Cache, open_cache
+    from mainstay.sources.discovery import common_folder
+    from mainstay.sources.reading import default_jobs
+    from mainstay.sources.workers import ReaderUnavailable
+
+    paths = tuple(paths) or (Path(),)
+    root = common_folder([path.resolve() for path in paths])
+    progress = Progress(sys.stderr) if is_terminal(sys.stderr) else None
+    try:
+        with Cache(None) if no_cache else open_cache(root, os.environ) as cache:
+            yield Reach(paths, jobs or default_jobs(), cache, progress)
+    except (BaselineError, KnowledgeError, ReaderUnavailable) as error:
+        raise _Misuse(str(error)) from error
+    finally:
+        if progress is not None:
+            progress.clear()
+
+
+def _rule_names() -> list[str]:
+    from mainstay.rules.catalogue import all_rules
+
+    return [rule.name() for rule in all_rules()]
+
+
+def _check_rules(names: Sequence[str]) -> None:
+    from mainstay.configuration import rule_named
+
+    try:
+        for name in names:
+            rule_named(name, _rule_names())
+    except LookupError as error:
+        raise _Misuse(f"{error} mainstay rules lists them all.") from None
+
+
+def _format_of(path: Path) -> str:
+    if path.suffix not in ENDINGS:
+        raise _Misuse(f"{path}: its ending has to be one of {', '.join(ENDINGS)}")
+    return ENDINGS[path.suffix]
+
+
+def _check_folders(paths: Sequence[Path | None]) -> None:
+    """Better to fail now than after the review."""
+    for path in filter(None, paths):
+        if not path.parent.is_dir():
+            raise _Misuse(f"{path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise _Misuse(f"{path}: this is a folder")
+
+
+# --- from a review to texts and a status ---------------------------------------------------------
+
+
+def _rendered(name: str, review: "Review", *, printed: bool = False) -> str:
+    from mainstay.console import look
+    from mainstay.reports import formats, text
+    from mainstay.rules.catalogue import all_rules
+
+    if name == "text" and printed:
+        return text.render(review, all_rules(), **look())
+    return formats()[name].render(review, all_rules())
+
+
+def _write(path: Path, content: str) -> None:
+    from mainstay.console import write
+
+    try:
+        write(path, content)
+    except OSError as error:
+        raise _Misuse(f"{path}: it could not be written: {error.strerror}") from None
+
+
+def _status(outcome: "Outcome") -> int:
+    """An error wins over findings, and findings win over having seen nothing."""
+    if outcome.broken:
+        return ERROR
+    if outcome.review.failing:
+        return FINDINGS
+    return CLEAN if outcome.review.files else NOTHING
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _confess(what: str, error: Exception) -> None:
+    """Own up to a fault of Mainstay in one line; the traceback is for those who ask."""
+    from mainstay.console import say
+
+    if os.environ.get("MAINSTAY_DEBUG"):
+        traceback.print_exception(error)
+    say(f"{' '.join(what.split())}. This is a fault of Mainstay; MAINSTAY_DEBUG=1 shows where.")

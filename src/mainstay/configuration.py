@@ -1,0 +1,291 @@
+"""What a project asks for: `mainstay.toml`, or `[tool.mainstay]` in `pyproject.toml`.
+
+Configuration is data of the reviewed project, which nobody has to trust: it can name files below
+its own folder and nothing else, and nothing in it is ever run.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from mainstay.budgets import STANDARD, Budgets
+from mainstay.model.finding import Confidence, Severity
+from mainstay.sources.discovery import Selection
+from mainstay.sources.reading import Unreadable, content_of
+from mainstay.waivers import suggestion
+
+OWN_FILE = "mainstay.toml"
+SHARED_FILE = "pyproject.toml"
+
+Level = TypeVar("Level", Severity, Confidence)
+
+
+class ConfigurationError(Exception):
+    """A configuration that cannot be used; the message begins with file and line."""
+
+
+class Public(Struct, frozen=True):
+    """Operations that anyone may call, on purpose: `GET /health`, or a path for every method."""
+
+    pattern: str
+    reason: str
+    line: int = 1
+
+    def covers(self, method: str, path: str) -> bool:
+        """Whether the operation is meant; `*` in the pattern matches anything."""
+        wanted, _, where = self.pattern.rpartition(" ")
+        return fnmatchcase(path, where) and wanted.strip().upper() in ("", "*", method.upper())
+
+
+class Configuration(Struct, frozen=True):
+    """How to review; the defaults hold where a project says nothing."""
+
+    file: Path | None = None
+    selection: Selection = Selection()
+    rules: tuple[str, ...] = ()  # none: all of them
+    ignore: tuple[str, ...] = ()
+    fail_at: Severity = Severity.LOW
+    show: Confidence = Confidence.MEDIUM
+    budgets: Budgets = STANDARD
+    knowledge: Path | None = None
+    public: tuple[Public, ...] = ()
+    baseline: Path | None = None
+
+
+def configuration_for(root: Path, known_rules: Iterable[str]) -> Configuration:
+    """The configuration of the nearest folder, from `root` upwards, that has one.
+
+    The search ends where a repository does.
+    """
+    for folder in (root, *root.parents):
+        for name in (OWN_FILE, SHARED_FILE):
+            file = folder / name
+            if file.exists() and (found := _read(file, known_rules)) is not None:
+                return found
+        if (folder / ".git").exists():
+            break
+    return Configuration()
+
+
+def read_configuration(file: Path, known_rules: Iterable[str]) -> Configuration:
+    """The configuration in `file`; raises ConfigurationError when there is none in it."""
+    found = _read(file, known_rules)
+    if found is None:
+        raise ConfigurationError(f"{file}: there is no [tool.mainstay] in it")
+    return found
+
+
+def rule_named(name: str, known: Iterable[str]) -> str:
+    """`name`, if there is such a rule; raises LookupError with a suggestion."""
+    names = set(known)
+    if name not in names:
+        raise LookupError(f"there is no rule {name!r}.{suggestion(name, names)}")
+    return name
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+class _Public(Struct, frozen=True):
+    operation: str = ""
+    path: str = ""
+    reason: str = ""
+
+
+class _Budgets(Struct, frozen=True):
+    availability: str | None = None
+    errors: str | None = None
+    p95: str | None = None
+    recovery: str | None = None
+
+
+class _Table(Struct, frozen=True, rename="kebab"):
+    """The table as it is written."""
+
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_at: str | None = None
+    show: str | None = None
+    budgets: _Budgets = _Budgets()
+    knowledge: str | None = None
+    public: tuple[_Public, ...] = ()
+    baseline: str | None = None
+
+
+def _read(file: Path, known_rules: Iterable[str]) -> Configuration | None:
+    try:
+        text = content_of(str(file)).decode()
+    except Unreadable as error:
+        raise ConfigurationError(f"{file}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file}: this is not UTF-8 text") from error
+    shared = file.name == SHARED_FILE
+    if shared and "mainstay" not in text:
+        return None
+    source = _Source(file, text, "tool.mainstay" if shared else "")
+    raw = source.table()
+    return None if raw is None else _Reader(source, raw, set(known_rules)).configuration()
+
+
+class _Source:
+    """The text of a configuration, able to say on which line a key stands."""
+
+    def __init__(self, file: Path, text: str, prefix: str) -> None:
+        self.file = file
+        self._text = text
+        self._prefix = prefix
+
+    def table(self) -> dict[str, Any] | None:
+        """The table that is ours, None when the file has none."""
+        try:
+            table: object = tomllib.loads(self._text)
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r"at line (\d+)", str(error))
+            line = int(found[1]) if found else self._text.count("\n") + 1
+            raise self._error(line, f"this is not valid TOML: {error}") from None
+        except RecursionError:
+            raise self._error(1, "no usable TOML: it is nested too deeply") from None
+        for part in filter(None, self._prefix.split(".")):
+            table = table.get(part) if isinstance(table, dict) else None
+        if table is None:
+            return None
+        if not isinstance(table, dict):
+            raise self.at(self._prefix, "expected a table")
+        return table
+
+    def at(self, key: str, problem: str, nth: int = 0) -> ConfigurationError:
+        """The error that `problem` is, at the line of the dotted `key`."""
+        return self._error(self.line(key, nth), f"`{key}`: {problem}" if key else problem)
+
+    def line(self, key: str, nth: int = 0) -> int:
+        """Where the key (its `nth` mention, for lists of tables) stands, or the nearest table above it."""
+        wanted = ".".join(filter(None, (self._prefix, key)))
+        header, best, best_depth, seen = "", 1, -1, 0
+        for number, line in enumerate(self._text.splitlines(), 1):
+            opened = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
+            if opened:
+                here = header = _plain(opened[1])
+            elif assigned := re.match(r"""\s*([\w.\-"' ]+?)\s*=""", line):
+                here = ".".join(filter(None, (header, _plain(assigned[1]))))
+            else:
+                continue
+            if here == wanted:
+                if seen == nth:
+                    return number
+                seen += 1
+            depth = here.count(".")
+            if (wanted.startswith(f"{here}.") or here == wanted) and depth >= best_depth:
+                best, best_depth = number, depth
+        return best
+
+    def _error(self, line: int, problem: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.file}:{line}: {problem}")
+
+
+def _plain(key: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in key.split("."))
+
+
+class _Reader:
+    """Turns the raw table into a Configuration, or says what is wrong with it and where."""
+
+    def __init__(self, source: _Source, raw: dict[str, Any], known_rules: set[str]) -> None:
+        self._source = source
+        self._known_rules = known_rules
+        self._refuse_unknown(raw, "", _Table)
+        self._refuse_unknown(raw.get("budgets"), "budgets.", _Budgets)
+        for index, entry in enumerate(raw["public"] if isinstance(raw.get("public"), list) else ()):
+            self._refuse_unknown(entry, "public.", _Public, index)
+        try:
+            self._table = msgspec.convert(raw, _Table)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$.")
+            key = re.sub(r"\[.*?\]", "", where.rstrip("`"))
+            raise source.at(key, what[:1].lower() + what[1:]) from None
+
+    def configuration(self) -> Configuration:
+        table = self._table
+        return Configuration(
+            file=self._source.file,
+            selection=Selection(table.exclude, table.include),
+            rules=self._rules("rules", table.rules),
+            ignore=self._rules("ignore", table.ignore),
+            fail_at=self._word("fail-at", table.fail_at, Severity, Severity.LOW),
+            show=self._word("show", table.show, Confidence, Confidence.MEDIUM),
+            budgets=self._budgets(table.budgets),
+            knowledge=self._inside("knowledge", table.knowledge),
+            public=tuple(self._public(index, entry) for index, entry in enumerate(table.public)),
+            baseline=self._inside("baseline", table.baseline),
+        )
+
+    def _refuse_unknown(self, raw: object, prefix: str, shape: type[Struct], nth: int = 0) -> None:
+        if not isinstance(raw, dict):
+            return
+        known = {field.encode_name for field in msgspec.structs.fields(shape)}
+        for key in raw:
+            if key not in known:
+                raise self._source.at(prefix + key, f"there is no such key.{suggestion(key, known)}", nth)
+
+    def _rules(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            try:
+                rule_named(name, self._known_rules)
+            except LookupError as error:
+                raise self._source.at(key, str(error)) from None
+        return names
+
+    def _word(self, key: str, word: str | None, levels: type[Level], default: Level) -> Level:
+        words = {level.word: level for level in levels}
+        if word is None:
+            return default
+        if word not in words:
+            raise self._source.at(key, f"{word!r} is none of {', '.join(words)}.{suggestion(word, words)}")
+        return words[word]
+
+    def _budgets(self, given: _Budgets) -> Budgets:
+        def amount(name: str, text: str | None, units: Mapping[str, Decimal], default: float) -> float:
+            if text is None:
+                return default
+            parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z%]+)\s*", text)
+            if parts is None or parts[2] not in units:
+                example = "99.9%" if "%" in units else "200ms"
+                problem = f"{text!r} is no amount with a unit ({', '.join(units)}), such as {example!r}"
+                raise self._source.at(f"budgets.{name}", problem)
+            return float(Decimal(parts[1]) * units[parts[2]])  # as decimals: 350 ms is 0.35 s exactly
+
+        return Budgets(
+            availability=amount("availability", given.availability, _SHARES, STANDARD.availability),
+            errors=amount("errors", given.errors, _SHARES, STANDARD.errors),
+            p95=amount("p95", given.p95, _TIMES, STANDARD.p95),
+            recovery=amount("recovery", given.recovery, _TIMES, STANDARD.recovery),
+        )
+
+    def _inside(self, key: str, name: str | None) -> Path | None:
+        """A path of the configuration's own folder: not of the rest of the machine."""
+        if name is None:
+            return None
+        folder = self._source.file.parent.resolve()
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder):
+            raise self._source.at(key, f"{name!r} is outside the folder of this file")
+        return path
+
+    def _public(self, index: int, entry: _Public) -> Public:
+        if bool(entry.operation) == bool(entry.path):
+            raise self._source.at("public", "give either `operation` or `path`", index)
+        if not entry.reason.strip():
+            raise self._source.at("public", "give the `reason` why anyone may call it", index)
+        return Public(entry.operation or entry.path, entry.reason, self._source.line("public", index))
+
+
+_SHARES = {"%": Decimal("0.01")}
+_TIMES = {"ms": Decimal("0.001"), "s": Decimal(1), "min": Decimal(60), "h": Decimal(3600)}

@@ -1,0 +1,249 @@
+"""Who stands before each operation: dependencies, decorators, permissions, middleware, first checks."""
+
+from collections.abc import Iterator
+
+from mainstay.link.applications import Applications
+from mainstay.link.draft import Draft
+from mainstay.link.lookup import Lookup, Placed, at, where
+from mainstay.link.names import join
+from mainstay.link.permissions import Permissions
+from mainstay.link.publications import Publication
+from mainstay.link.refusals import Refusals, checks_caller
+from mainstay.link.routers import Routers
+from mainstay.link.words import conventional, sounds_authenticating, sounds_checking, sounds_optional, sounds_public
+from mainstay.model.code import Call, Literal, Name, Operation, Result, Value
+from mainstay.model.location import Location
+from mainstay.model.system import Guard
+
+HEAD_DEPTH = 2  # calls from a handler's body into which a check is followed
+QUIET = frozenset({"property", "staticmethod", "classmethod", "override", "wraps"})
+
+
+class Guards:
+    """Finds the guards of operations."""
+
+    def __init__(self, lookup: Lookup, routers: Routers) -> None:
+        self._lookup = lookup
+        self._names = lookup.names
+        self._calls = lookup.calls
+        self._routers = routers
+        self._refusals = Refusals(lookup, routers)
+        self._applications = Applications(lookup, routers, self._refusals)
+        self._permissions = Permissions(lookup, self._refusals)
+        self._judged: dict[tuple[str, int, str], Guard | None] = {}
+
+    def of(self, publication: Publication) -> tuple[Guard, ...]:
+        """Everything that runs before the operation, each once; a declaration of being public included."""
+        found: dict[str, Guard] = {}
+        for guard in self._all(publication):
+            old = found.get(guard.name)
+            if old is None or (guard.authenticates and not old.authenticates):
+                found[guard.name] = guard
+        guards = tuple(found.values())
+        if not any(guard.authenticates or guard.public for guard in guards):
+            return (*guards, *self._by_convention(publication))
+        return guards
+
+    def _all(self, publication: Publication) -> Iterator[Guard]:
+        yield from self._of_parameters(publication.handler)
+        yield from self._of_publishing(publication)
+        for placed in self._routers.guards(publication.router):
+            yield from self._judge(*placed)
+        yield from self._of_decorators(publication.handler)
+        for placed in publication.wrappers:
+            yield from self._judge(*placed)
+        if publication.view:
+            yield from self._of_view(publication)
+        else:
+            yield from self._permissions.of_function(publication.handler)
+        yield from self._applications.guards(publication)
+        yield from self._of_head(publication.handler)
+
+    def _of_parameters(self, draft: Draft) -> Iterator[Guard]:
+        for parameter in draft.body.parameters:
+            for placed in self._routers.injected(draft.parent or draft, parameter.annotation, parameter.default):
+                yield from self._judge(*placed)
+
+    def _of_publishing(self, publication: Publication) -> Iterator[Guard]:
+        home = publication.home
+        call = home.body.statements[publication.call] if publication.call >= 0 else None
+        if not isinstance(call, Call) or publication.route is None or not publication.route.guards:
+            return
+        value = call.keyword(publication.route.guards)
+        items = list(self._lookup.items(home, value))
+        for placed in items or ([(home, value)] if value is not None else []):
+            yield from self._judge(*placed)
+
+    def _of_decorators(self, draft: Draft) -> Iterator[Guard]:
+        if draft.parent is None or draft.body.kind != "function":
+            return
+        for value in draft.body.decorators:
+            yield from self._judge(draft.parent, value)
+
+    # --- one guard ------------------------------------------------------------------------------------
+
+    def _judge(self, home: Draft, value: Value) -> Iterator[Guard]:
+        """What a dependency or decorator is: one guard, or none for a route or a plain helper."""
+        provider = self._routers.provider(home, value)
+        if provider is None:
+            return
+        name = self._lookup.identity(*provider)
+        if not name:
+            return
+        key = (home.name, _line(home, value), name)
+        if key not in self._judged:
+            self._judged[key] = self._guard(name, home, value, provider)
+        guard = self._judged[key]
+        if guard is not None:
+            yield guard
+
+    def _guard(self, name: str, home: Draft, value: Value, provider: Placed) -> Guard | None:
+        place = Location(home.file.path, _line(home, value))
+        target = self._lookup.target_of(*provider)
+        library = target.library if target else None
+        if library is not None:
+            if library.route is not None or library.job is not None:
+                return None
+            if library.authenticates or library.public:
+                why = f"{target.name} is known to" if target else ""
+                return Guard(name, place, library.authenticates, library.public, why)
+        if name.rpartition(".")[2] in QUIET or self._permissions.is_marker(name):
+            return None
+        if sounds_public(name):
+            reason = self._reason(provider)
+            return Guard(name, place, False, reason is not None, reason or "declared public without a reason")
+        decorating = self._decorating(home, value)
+        if decorating is not None:
+            return decorating
+        return self._by_doing(name, place)
+
+    def _by_doing(self, name: str, place: Location) -> Guard:
+        """Whether a thing of the project refuses unknown callers: by what it does, else by its name."""
+        refusal = self._refusals.of(name)
+        if refusal is None:
+            placed = self._lookup.value_of(name)
+            made = self._lookup.identity(*placed) if placed else ""
+            refusal = self._refusals.of(made) if made else None
+        optional = sounds_optional(name)
+        if refusal is not None and not (optional and refusal.code != 401):
+            return Guard(name, place, not optional, False, refusal.why)
+        if sounds_authenticating(name):
+            return Guard(name, place, True, False, "its name says so")
+        return Guard(name, place, False)
+
+    def _decorating(self, home: Draft, value: Value) -> Guard | None:
+        """`@method_decorator(login_required)`: the guard is the argument."""
+        call = home.body.statements[value.call] if isinstance(value, Result) else None
+        if not isinstance(call, Call) or self._lookup.identity(home, value).rpartition(".")[2] != "method_decorator":
+            return None
+        found: Guard | None = None
+        for _, item in [(home, a) for a in call.arguments[:1]]:
+            inner = [item] if not isinstance(item, Name) else [item]
+            inner = [each for _, each in self._lookup.items(home, item)] or inner
+            for each in inner:
+                for guard in self._judge(home, each):
+                    if found is None or guard.authenticates:
+                        found = guard
+        return found
+
+    def _reason(self, provider: Placed) -> str | None:
+        """The reason a marker of the project gives; None when the one asked for is empty."""
+        home, value = provider
+        call = home.body.statements[value.call] if isinstance(value, Result) else None
+        if not isinstance(call, Call):
+            return "declared public"
+        texts = [v for v in (*call.arguments, *(k.value for k in call.keywords)) if isinstance(v, Literal)]
+        texts = [v for v in texts if isinstance(v.value, str)]
+        if texts and not any(str(v.value).strip() for v in texts):
+            return None
+        return next((str(v.value) for v in texts), "declared public")
+
+    # --- view classes -----------------------------------------------------------------------------------
+
+    def _of_view(self, publication: Publication) -> Iterator[Guard]:
+        view = publication.view
+        lineage = (view, *self._calls.classes.ancestry(view))
+        for name in lineage:
+            if name in self._names.classes:
+                yield from self._of_class(name)
+            else:
+                known = self._calls.knowledge.callable(name)
+                if known is not None and (known.authenticates or known.public):
+                    yield Guard(name, where(publication.handler), known.authenticates, known.public, "a base of the view")
+        yield from self._permissions.of_view(publication)
+        yield from self._of_hooks(view)
+
+    def _of_class(self, name: str) -> Iterator[Guard]:
+        """Decorators of a class, and a base of the project that is named for its check."""
+        file, fact = self._names.classes[name]
+        body = self._names.class_bodies[name]
+        for value in fact.decorators if body.parent else ():
+            assert body.parent is not None
+            yield from self._judge(body.parent, value)
+        for attribute in ("decorators", "method_decorators"):  # flask
+            for placed in self._lookup.items(body, self._lookup.assigned(body).get(attribute)):
+                yield from self._judge(*placed)
+        if sounds_authenticating(name) and not name.endswith(("LoginView", "LoginAPI")):
+            yield Guard(name, Location(file.path, fact.line), True, False, "its name says so")
+        if sounds_public(name):
+            yield Guard(name, Location(file.path, fact.line), False, True, "its name says so")
+
+    def _of_hooks(self, view: str) -> Iterator[Guard]:
+        """Methods of the view that run before its handler and refuse."""
+        for method, function in self._calls.classes.methods(view).items():
+            if method not in HOOKS and not sounds_checking(method):
+                continue
+            refusal = self._refusals.of(function, HEAD_DEPTH + 1)
+            if refusal is None and method in DECIDING:
+                tested = checks_caller(self._names.functions[function])
+                if tested:
+                    yield Guard(function, where(self._names.functions[function]), True, False, f"tests {tested}")
+            elif refusal is not None:
+                yield Guard(function, where(self._names.functions[function]), True, False, refusal.why)
+
+    # --- the head of the body ---------------------------------------------------------------------------
+
+    def _of_head(self, draft: Draft) -> Iterator[Guard]:
+        """A check that the handler's own body makes."""
+        if draft.body.kind != "function":
+            return
+        refusal = self._refusals.here(draft)
+        tested = checks_caller(draft)
+        if refusal is not None or tested:
+            why = refusal.why if refusal else f"tests {tested}"
+            yield Guard(join(draft.name, "<body>"), where(draft), True, False, why)
+            return
+        for index, target in draft.targets.items():
+            call = draft.body.statements[index]
+            if target.name not in self._names.functions or not isinstance(call, Call):
+                continue
+            callee = self._refusals.of(target.name, HEAD_DEPTH)
+            if callee is not None or sounds_checking(target.name):
+                why = callee.why if callee else "its name says so"
+                yield Guard(target.name, at(draft, call), True, False, why)
+                return
+
+    def _by_convention(self, publication: Publication) -> Iterator[Guard]:
+        operation = publication.operation
+        word = conventional(operation.path, publication.view or operation.function)
+        if word:
+            why = f"`{word}` needs no principal by convention"
+            yield Guard("public by convention", operation.location, False, True, why)
+
+
+HOOKS = frozenset(
+    {
+        "dispatch", "initial", "setup", "prepare", "test_func", "has_permission", "check_permissions",
+        "check_access", "_check_access", "before_request", "authenticate", "authorize", "get_permissions",
+        "get_queryset", "get_object", "process_request", "__call__", "get_current_user",
+    }
+)
+DECIDING = frozenset({"test_func", "has_permission", "dispatch", "get_permissions", "check_permissions", "check_access"})
+
+
+def _line(home: Draft, value: Value) -> int:
+    if isinstance(value, Result):
+        return home.body.statements[value.call].line
+    if isinstance(value, Operation):
+        return max((_line(home, each) for each in value.operands), default=home.body.line)
+    return home.body.line

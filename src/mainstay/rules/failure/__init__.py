@@ -1,0 +1,1 @@
+"""Failure modes and recovery: what happens when this fails?"""

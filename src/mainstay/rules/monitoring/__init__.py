@@ -1,0 +1,1 @@
+"""Monitoring, logging and alerting: would anyone know?"""

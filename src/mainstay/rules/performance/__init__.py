@@ -1,0 +1,1 @@
+"""Performance bottlenecks and scaling limits: what breaks when there is more?"""

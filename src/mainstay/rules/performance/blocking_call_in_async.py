@@ -1,0 +1,471 @@
+import re
+from collections.abc import Iterator
+
+from mainstay.model.code import Call, Literal, Name, Result
+from mainstay.model.effect import DATABASE, EffectKind, Step
+from mainstay.model.finding import Confidence, Family, Finding, Severity
+from mainstay.model.system import Bound, Function, System
+from mainstay.rules.base import Example, Rule
+
+DATABASE_WORK = DATABASE - {EffectKind.LOCK} | {EffectKind.COMMIT}
+WAITS = DATABASE_WORK | {
+    EffectKind.CALL_OUT,
+    EffectKind.SEND,
+    EffectKind.SLEEP,
+    EffectKind.WAIT,
+    EffectKind.RUN,
+}
+WORDS = {
+    EffectKind.READ: "queries {0}",
+    EffectKind.INSERT: "writes {0}",
+    EffectKind.UPDATE: "writes {0}",
+    EffectKind.DELETE: "deletes from {0}",
+    EffectKind.COMMIT: "commits",
+    EffectKind.CALL_OUT: "waits for {0}",
+    EffectKind.SEND: "hands a message to {0}",
+    EffectKind.SLEEP: "sleeps",
+    EffectKind.WAIT: "waits for another thread or process",
+    EffectKind.RUN: "runs another program",
+}
+STORES = frozenset({"redis", "django cache", "memcached"})  # answer within a millisecond, most of the time
+SHORT_SLEEP = 0.05  # seconds that no requester notices
+STARTING = re.compile(r"(^|_)(lifespan|startup|shutdown|bootstrap|on_start|on_stop)(_|$)")
+COMMANDS = (".command", ".callback", ".cli_command")
+LOOP_RUNNERS = (
+    "asyncio.run",
+    "asyncio.Runner.run",
+    "asyncio.AbstractEventLoop.run_until_complete",
+    "anyio.run",
+    "asgiref.sync.async_to_sync",
+)
+
+
+class BlockingCallInAsync(Rule):
+    """A coroutine makes a call that stops the event loop.
+
+    One thread runs every coroutine of the process.  While it waits in a synchronous call, no other
+    request is read, answered or timed out, and the health probe gets no answer either: one slow
+    query or neighbour freezes the whole process, and under load the freezes add up.
+
+    Await an asynchronous client, or move the synchronous work off the loop with
+    `asyncio.to_thread` (`run_in_threadpool`, `sync_to_async`).  A route that only does synchronous
+    work is better a plain `def`, which FastAPI and Starlette run on a thread of their own.
+    """
+
+    severity = Severity.HIGH
+    family = (Family.ASYNC_MISUSE,)
+    since = "0.1"
+    references = ("CWE-400",)
+
+    notices = (
+        "Users of every route of the process, as latency that follows the slowest call; the orchestrator, when the "
+        "probe times out. The route's own latency shows nothing unusual."
+    )
+    recovers = (
+        "The loop goes on when the call returns. A call without a deadline holds it until the liveness probe "
+        "has the process killed, with every request in it."
+    )
+    costs = "One thread per call at work, from a pool of limited size, or a change to the asynchronous client."
+
+    bad = (
+        Example(
+            {
+                "routes.py": """
+                    from fastapi import APIRouter
+                    from charges import settle
+
+                    router = APIRouter()
+
+                    @router.post("/webhooks")
+                    async def notice(body: dict):
+                        settle(body)  # <-
+                        return {}
+                """,
+                "charges.py": """
+                    from processor import find
+
+                    def settle(body):
+                        return find(body["id"])
+                """,
+                "processor.py": """
+                    import requests
+
+                    def find(charge_id):
+                        return requests.get(f"https://processor/{charge_id}", timeout=5).json()
+                """,
+            },
+            why="the request is made three functions down, in another file",
+        ),
+        Example(
+            {
+                "orders.py": """
+                    from fastapi import APIRouter, Depends
+                    from sqlalchemy import select
+                    from sqlalchemy.orm import Session
+                    from models import Order, get_session
+
+                    router = APIRouter()
+
+                    @router.get("/orders")
+                    async def orders(session: Session = Depends(get_session)):
+                        return session.scalars(select(Order)).all()  # <-
+                """,
+                "models.py": """
+                    from sqlalchemy.orm import DeclarativeBase, Session
+
+                    class Base(DeclarativeBase): ...
+                    class Order(Base): ...
+
+                    def get_session():
+                        with Session() as session:
+                            yield session
+                """,
+            },
+            why="a synchronous session in an asynchronous route",
+        ),
+        Example(
+            {
+                "worker.py": """
+                    import asyncio
+                    import time
+
+                    def rest():
+                        time.sleep(5)
+
+                    async def relay(queue: asyncio.Queue):
+                        while True:
+                            message = await queue.get()
+                            if message is None:
+                                rest()  # <-
+
+                    async def main():
+                        queue = asyncio.Queue(10)
+                        async with asyncio.TaskGroup() as group:
+                            group.create_task(relay(queue))
+                            group.create_task(relay(queue))
+
+                    if __name__ == "__main__":
+                        asyncio.run(main())
+                """
+            },
+            why="one of two tasks sleeps for both",
+        ),
+        Example(
+            {
+                "views.py": """
+                    from django.http import JsonResponse
+                    from models import Order
+
+                    async def order(request, pk):
+                        found = Order.objects.get(pk=pk)  # <-
+                        return JsonResponse({"id": found.pk})
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Order(models.Model): ...
+                """,
+            },
+            why="an asynchronous Django view calls the synchronous manager",
+        ),
+        Example(
+            {
+                "clients.py": """
+                    import subprocess
+
+                    async def convert(path):
+                        return await render(path)
+
+                    async def render(path):
+                        subprocess.run(["soffice", path], check=True)  # <-
+                """
+            },
+            why="reported once, where it happens, and not again for `convert`",
+        ),
+    )
+    good = (
+        Example(
+            {
+                "routes.py": """
+                    import requests
+                    from fastapi import APIRouter
+
+                    router = APIRouter()
+
+                    @router.get("/rates")
+                    def rates():
+                        return requests.get("https://rates", timeout=5).json()
+                """
+            },
+            why="a plain `def` runs on a thread of the pool",
+        ),
+        Example(
+            {
+                "routes.py": """
+                    import asyncio
+                    import requests
+                    from fastapi import APIRouter
+
+                    router = APIRouter()
+
+                    def fetch(url):
+                        return requests.get(url, timeout=5).json()
+
+                    @router.get("/rates")
+                    async def rates():
+                        loop = asyncio.get_running_loop()
+                        first = await loop.run_in_executor(None, fetch, "https://rates")
+                        return first, await asyncio.to_thread(lambda: fetch("https://more"))
+                """
+            },
+            why="the work is handed to threads",
+        ),
+        Example(
+            {
+                "app.py": """
+                    from contextlib import asynccontextmanager
+                    import requests
+                    from fastapi import FastAPI
+
+                    async def warm_up():
+                        requests.get("https://rates", timeout=5)
+
+                    @asynccontextmanager
+                    async def lifespan(app: FastAPI):
+                        await warm_up()
+                        yield
+
+                    app = FastAPI(lifespan=lifespan)
+                """
+            },
+            why="nobody is served yet while it starts",
+        ),
+        Example(
+            {
+                "views.py": """
+                    import httpx
+                    from asgiref.sync import sync_to_async
+                    from models import Order
+
+                    def load(pk):
+                        return Order.objects.get(pk=pk)
+
+                    async def order(request, pk):
+                        found = await sync_to_async(load)(pk)
+                        first = await Order.objects.aget(pk=pk)
+                        async with httpx.AsyncClient() as client:
+                            await client.post("https://events", json={"id": found.pk})
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Order(models.Model): ...
+                """,
+            },
+            why="asynchronous interfaces, and a wrapped synchronous one",
+        ),
+        Example(
+            {
+                "report.py": """
+                    import asyncio
+                    import requests
+
+                    async def fetch(day):
+                        return requests.get(f"https://reports/{day}", timeout=30).text
+
+                    async def main():
+                        print(await fetch("today"))
+
+                    asyncio.run(main())
+                """
+            },
+            why="a program with one task only: there is nobody to keep waiting",
+        ),
+        Example(
+            {
+                "cache.py": """
+                    import threading
+
+                    lock = threading.Lock()
+                    held = {}
+
+                    async def remember(key, value):
+                        lock.acquire()
+                        try:
+                            held[key] = value
+                        finally:
+                            lock.release()
+                """
+            },
+            why="a mutex around a dictionary is held for microseconds",
+        ),
+    )
+
+    def check(self, system: System) -> Iterator[Finding]:
+        alone = Alone(system)
+        for function in system.source_functions():
+            if not function.is_async or function.kinds.isdisjoint(WAITS) or alone.holds(function):
+                continue
+            stops = self._stops(system, function)
+            if stops:
+                yield self._report(system, function, stops)
+
+    def _stops(self, system: System, function: Function) -> list[Step]:
+        """The worst blocking effect of each statement of a coroutine, the worst statement first."""
+        worst: dict[int, Step] = {}
+        for step in system.steps(function, *WAITS):
+            if step.effect.blocking and on_loop(system, function, step) and not trifling(system, function, step):
+                old = worst.get(step.statement)
+                if old is None or rank(step) > rank(old):
+                    worst[step.statement] = step
+        return sorted(worst.values(), key=rank, reverse=True)
+
+    def _report(self, system: System, function: Function, stops: list[Step]) -> Finding:
+        step = stops[0]
+        leaf, statement = bottom(system, function, step)
+        what = leaf.targets[statement].name
+        wait = leaf.deadlines.get(statement)
+        about = step.effect.target or "the database"
+        does = WORDS[step.effect.kind].format(about)
+        unbounded = wait is not None and wait.bound is Bound.UNBOUNDED
+        through = f", reached through {system.functions[step.via].body.name}" if step.via else ""
+        return self.found(
+            f"{function.body.name} stops the event loop while {what} {does}"
+            + (" without a deadline" if unbounded else "")
+            + through,
+            step.location,
+            path=system.trace(function, step),
+            siblings=tuple(dict.fromkeys(s.location for s in stops[1:] if s.location != step.location)),
+            severity=severity(step),
+            confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
+            clears="the call is awaited on an asynchronous client, or runs on a thread",
+            subject=f"{function.name} {what}",
+        )
+
+
+def severity(step: Step) -> Severity:
+    """Waiting for others can take for ever; a query is usually short."""
+    if step.effect.kind in DATABASE_WORK or step.effect.kind is EffectKind.SEND:
+        return Severity.MEDIUM
+    return Severity.MEDIUM if step.effect.target in STORES else Severity.HIGH
+
+
+def rank(step: Step) -> tuple[int, bool, int, int]:
+    """Worse first, then the surer, the more direct and the earlier."""
+    return severity(step), step.certain, -step.depth, -step.statement
+
+
+def on_loop(system: System, function: Function, step: Step) -> bool:
+    """Whether the loop's own thread waits, and no other coroutine on the way is the one to change."""
+    name = step.via
+    if any(edge.function == name and edge.how == "thread" for edge in function.edges.get(step.statement, ())):
+        return False
+    if name and function.call(step.statement).awaited and not system.functions[name].is_async:
+        # Awaiting what a plain function returned: decorated or written to do its work elsewhere.
+        return False
+    while name:
+        callee = system.functions[name]
+        found = callee.effects.get(step.effect)
+        if callee.is_async or found is None:
+            return False
+        name = found.via
+    return True
+
+
+def bottom(system: System, function: Function, step: Step) -> tuple[Function, int]:
+    """The function and the call in it at the end of a step's way."""
+    statement, name = step.statement, step.via
+    while name:
+        function = system.functions[name]
+        found = function.effects[step.effect]
+        statement, name = found.statement, found.via
+    return function, statement
+
+
+def trifling(system: System, function: Function, step: Step) -> bool:
+    """A mutex, or a sleep too short to matter."""
+    if step.effect.kind not in (EffectKind.WAIT, EffectKind.SLEEP):
+        return False
+    leaf, statement = bottom(system, function, step)
+    if step.effect.kind is EffectKind.WAIT:
+        return leaf.targets[statement].name.endswith(".acquire")
+    seconds = leaf.call(statement).argument(0, "secs")
+    return (
+        isinstance(seconds, Literal) and isinstance(seconds.value, int | float) and seconds.value < SHORT_SLEEP
+    )
+
+
+class Alone:
+    """Tells the coroutines that no other work waits beside: start, shutdown, commands, one-task programs."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._known: dict[str, bool] = {}
+
+    def holds(self, function: Function) -> bool:
+        known = self._known.get(function.name)
+        if known is None:
+            self._known[function.name] = False  # a circle of callers is no way in
+            known = self._known[function.name] = self._begins(function) or self._only_below(function)
+        return known
+
+    def _begins(self, function: Function) -> bool:
+        if STARTING.search(function.body.name) or commanded(function):
+            return True
+        return any(
+            target.library and target.library.job and target.library.job.trigger in ("startup", "shutdown")
+            for target in function.decorators
+        )
+
+    def _only_below(self, function: Function) -> bool:
+        """Whether every caller is such a one, or runs the coroutine as the only task of a loop."""
+        if not function.callers:
+            return False
+        return all(self._caller(function, name, statement) for name, statement in function.callers)
+
+    def _caller(self, function: Function, name: str, statement: int) -> bool:
+        caller = self._system.functions[name]
+        target = caller.targets.get(statement)
+        if target is not None and target.name in LOOP_RUNNERS:
+            return not self._concurrent(function)
+        if target is not None and not caller.is_async and self._runs_alone(caller, function, statement):
+            return True
+        return self.holds(caller)
+
+    def _runs_alone(self, caller: Function, function: Function, statement: int) -> bool:
+        """Whether the coroutine made here is handed to a runner: the run itself is a caller of its own."""
+        return any(
+            target.name in LOOP_RUNNERS and Result(statement) in caller.call(at).arguments
+            for at, target in caller.targets.items()
+        ) and not self._concurrent(function)
+
+    def _concurrent(self, function: Function) -> bool:
+        """Whether anything below starts tasks or threads, or gathers."""
+        seen = {function.name}
+        work = [function]
+        while work:
+            found = work.pop()
+            if EffectKind.SPAWN in found.kinds:
+                return True
+            for edges in found.edges.values():
+                for edge in edges:
+                    if edge.how in ("task", "gather"):
+                        return True
+                    if edge.function not in seen and edge.function in self._system.functions:
+                        seen.add(edge.function)
+                        work.append(self._system.functions[edge.function])
+        return False
+
+
+def commanded(function: Function) -> bool:
+    """Whether a decorator makes it a command of a command line."""
+    bodies = function.file.module.bodies
+    if function.body.parent < 0:
+        return False
+    home = bodies[function.body.parent]
+    for value in function.body.decorators:
+        call = home.statements[value.call] if isinstance(value, Result) else None
+        callee = call.callee if isinstance(call, Call) else value
+        if isinstance(callee, Name) and callee.path.endswith(COMMANDS):
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""Security and compliance: who may do what, and what do they get in?"""

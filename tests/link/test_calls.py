@@ -1,0 +1,172 @@
+"""What a call resolves to: imports, classes, annotations, factories, injection."""
+
+from collections.abc import Callable
+
+from mainstay.model.system import System
+
+Link = Callable[[dict[str, str]], System]
+
+
+def targets(system: System, name: str) -> list[str]:
+    return [target.name for _, _, target in system.functions[name].calls()]
+
+
+def test_imports_and_reexports(link: Link) -> None:
+    system = link(
+        {
+            "shop/__init__.py": "from .core import pay\n",
+            "shop/core.py": "def pay(): ...\n",
+            "shop/api.py": "import shop\nfrom shop import pay as charge\nfrom . import core\n"
+            "def go():\n    shop.pay()\n    charge()\n    core.pay()\n",
+        }
+    )
+    assert targets(system, "shop.api.go") == ["shop.core.pay"] * 3
+
+
+def test_star_imports_local_imports_and_a_source_root_below(link: Link) -> None:
+    system = link(
+        {
+            "backend/src/shop/__init__.py": "",
+            "backend/src/shop/core.py": "def pay(): ...\n",
+            "backend/src/shop/all.py": "from shop.core import *\ndef go(): pay()\n",
+            "backend/src/shop/late.py": "def go():\n    from shop.core import pay\n    pay()\n",
+        }
+    )
+    assert targets(system, "shop.all.go") == ["shop.core.pay"]
+    assert targets(system, "shop.late.go") == ["shop.core.pay"]
+
+
+def test_a_module_named_like_the_standard_library_does_not_hide_it(link: Link) -> None:
+    system = link(
+        {
+            "shop/__init__.py": "",
+            "shop/logging.py": "def getLogger(): ...\n",
+            "shop/api.py": "import logging\ndef go(): logging.getLogger()\n",
+        }
+    )
+    assert targets(system, "shop.api.go") == ["logging.getLogger"]
+
+
+def test_methods_through_self_inheritance_and_super(link: Link) -> None:
+    system = link(
+        {
+            "app.py": """
+                class Base:
+                    def save(self): ...
+                    def log(self): ...
+                class Child(Base):
+                    def save(self):
+                        super().save()
+                        self.log()
+                def go():
+                    Child().save()
+            """
+        }
+    )
+    assert targets(system, "app.Child.save") == ["super", "app.Base.save", "app.Base.log"]
+    assert targets(system, "app.go") == ["app.Child", "app.Child.save"]
+
+
+def test_types_from_annotations_attributes_singletons_and_factories(link: Link) -> None:
+    system = link(
+        {
+            "clients.py": """
+                import httpx
+                def build() -> httpx.Client: ...
+                def make(): return httpx.Client()
+                client = make()
+            """,
+            "app.py": """
+                import httpx
+                import clients
+                from clients import client
+                class Service:
+                    def __init__(self, http: httpx.Client, other=None):
+                        self.http = http
+                        self.made = clients.build()
+                    def go(self):
+                        self.http.get('a')
+                        self.made.get('b')
+                def annotated(c: "httpx.Client"): c.get('c')
+                def optional(c: httpx.Client | None = None): c.get('d')
+                def singleton(): client.get('e')
+                def qualified(): clients.client.get('f')
+                def entered():
+                    with httpx.Client() as c:
+                        c.get('g')
+            """,
+        }
+    )
+    get = "httpx.Client.get"
+    assert targets(system, "app.Service.go") == [get, get]
+    for name in ("annotated", "optional", "singleton", "qualified"):
+        assert targets(system, f"app.{name}") == [get], name
+    assert targets(system, "app.entered") == ["httpx.Client", get]
+
+
+def test_injected_parameters(link: Link) -> None:
+    system = link(
+        {
+            "db.py": """
+                from typing import Annotated
+                from fastapi import Depends
+                from sqlalchemy.orm import Session, sessionmaker
+                factory = sessionmaker()
+                def get_db():
+                    with factory() as session:
+                        yield session
+                SessionDep = Annotated[Session, Depends(get_db)]
+            """,
+            "app.py": """
+                from fastapi import Depends
+                from db import SessionDep, get_db
+                def by_default(db=Depends(get_db)): db.commit()
+                def by_alias(db: SessionDep): db.commit()
+            """,
+        }
+    )
+    assert targets(system, "app.by_default")[-1] == "sqlalchemy.orm.Session.commit"
+    assert targets(system, "app.by_alias") == ["sqlalchemy.orm.Session.commit"]
+
+
+def test_queries_of_an_orm_know_their_table(link: Link) -> None:
+    system = link(
+        {
+            "models.py": """
+                from django.db import models
+                class Order(models.Model): ...
+            """,
+            "app.py": """
+                from models import Order
+                def first(): return Order.objects.filter(a=1).first()
+                def fresh():
+                    order = Order()
+                    order.save()
+                def changed(pk):
+                    order = Order.objects.get(pk=pk)
+                    order.save()
+            """,
+        }
+    )
+
+    def kinds(name: str) -> list[tuple[str, str]]:
+        return [(e.kind.value, e.target) for e in system.functions[name].effects if e.kind.value != "raise"]
+
+    assert kinds("app.first") == [("read", "Order")]
+    assert kinds("app.fresh") == [("insert", "Order")]
+    assert kinds("app.changed") == [("read", "Order"), ("update", "Order")]
+
+
+def test_what_cannot_be_resolved_is_left_out(link: Link) -> None:
+    system = link({"app.py": "def go(x):\n    x.whatever()\n    unknown()\n    x[0].y()\n"})
+    assert targets(system, "app.go") == []
+
+
+def test_cycles_of_imports_classes_and_variables_end(link: Link) -> None:
+    system = link(
+        {
+            "a.py": "from b import x\nfrom b import A\nclass B(A): ...\ny = x\n",
+            "b.py": "from a import y as x\nfrom a import B\nclass A(B): ...\ndef go(): x.z()\n",
+        }
+    )
+    assert set(system.classes) == {"a.B", "b.A"}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mainstay import console
 from mainstay.console import Progress, look, say, show, write
 
 
@@ -60,7 +59,7 @@ class Terminal(io.StringIO):
 
 def test_progress_shows_only_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     stream = Terminal()
     progress = Progress(stream)
     progress(1, 2_000)

@@ -80,7 +80,7 @@ def review(reach: Reach, configuration: Configuration) -> Outcome:
 
 def system_at(reach: Reach, configuration: Configuration) -> System:
     """The system that the files make; raises KnowledgeError and ReaderUnavailable."""
-    knowledge = load_knowledge(configuration.knowledge)
+    knowledge = load_knowledge(configuration.knowledge, cached=reach.cache.works)
     found = discover(reach.paths, configuration.selection)
     reading = read_files(found.files, jobs=reach.jobs, cache=reach.cache, progress=reach.progress)
     gaps = sorted((*found.gaps, *reading.gaps), key=lambda gap: gap.location)

@@ -45,7 +45,7 @@ def known_type(expression: str) -> bool:
     head, _, argument = expression.partition("[")
     if argument and not (argument.endswith("]") and known_type(argument[:-1])):
         return False
-    if head in ("", "self", "item", "owner") or re.fullmatch(r"(new|same):\w+", head):
+    if head in ("", "self", "item", "owner") or re.fullmatch(r"(new|same|item):\w+", head):
         return True
     head = KNOWLEDGE.canonical(head)
     return head in TYPES or head in EXCEPTIONS or hasattr(builtins, head)
@@ -154,8 +154,7 @@ def test_nothing_is_said_twice() -> None:
     names = [name for library in LIBRARIES.values() for call in library.call for name in call.names]
     types = [entry.name for library in LIBRARIES.values() for entry in library.type]
     modules = [module for library in LIBRARIES.values() for module in library.modules]
-    hints = [(hint, kind) for library in LIBRARIES.values() for hint, kind in library.hints.items()]
-    for said in (names, types, modules, [hint for hint, _ in dict.fromkeys(hints)]):
+    for said in (names, types, modules):
         assert sorted({name for name in said if said.count(name) > 1}) == []
 
 

@@ -214,3 +214,89 @@ def test_components_come_callees_first_and_cycles_together() -> None:
 def test_components_do_not_recurse() -> None:
     graph = {str(i): [str(i + 1)] for i in range(50_000)} | {"50000": []}
     assert sum(1 for _ in components(graph)) == 50_001
+
+
+def test_a_lazy_query_reads_when_it_is_looped_over(link: Link) -> None:
+    system = link(
+        {
+            "models.py": "from django.db import models\nclass Order(models.Model): ...\n",
+            "app.py": """
+                from models import Order
+                def never(): return Order.objects.filter(a=1)
+                def loop():
+                    for order in Order.objects.filter(a=1):
+                        print(order)
+                def later():
+                    orders = Order.objects.all()
+                    return [order.pk for order in orders]
+                def consumed(): return list(Order.objects.all())
+            """,
+        }
+    )
+    assert does(system, "app.never") == []
+    for name in ("loop", "later", "consumed"):
+        assert does(system, f"app.{name}") == ["read Order must blocking"], name
+
+
+def test_what_a_mixin_does_to_its_class_is_done_to_the_class_it_is_called_on(link: Link) -> None:
+    system = link(
+        {
+            "models.py": """
+                from sqlalchemy.orm import DeclarativeBase, Session
+                class Base(DeclarativeBase): ...
+                class Saves:
+                    @classmethod
+                    def create(cls, session: Session):
+                        made = cls()
+                        session.add(made)
+                        return made
+                class Order(Base, Saves): ...
+            """,
+            "app.py": """
+                from models import Order
+                def place(session): Order.create(session)
+            """,
+        }
+    )
+    place = system.functions["app.place"]
+    assert [e.target for e in place.effects if e.kind is EffectKind.INSERT] == ["Order"]
+    step = next(system.steps(place, EffectKind.INSERT))
+    assert [str(hop.location) for hop in system.trace(place, step)] == ["app.py:3", "models.py:8"]
+
+
+def test_a_function_handed_to_a_retry_helper_is_retried(link: Link) -> None:
+    system = link(
+        {
+            "app.py": """
+                import requests, time
+                def again(call):
+                    for attempt in range(3):
+                        try:
+                            return call()
+                        except OSError:
+                            time.sleep(1)
+                def post(): return requests.post('http://x')
+                def by_name(): return again(post)
+                def by_lambda(): return again(lambda: post())
+            """
+        }
+    )
+    assert [e.how for edges in system.functions["app.by_name"].edges.values() for e in edges] == ["call", "retry"]
+    assert any("call-out" in line for line in does(system, "app.by_lambda"))
+
+
+def test_sending_a_task_is_a_message_not_a_call(link: Link) -> None:
+    system = link(
+        {
+            "tasks.py": """
+                import requests
+                from celery import shared_task
+                @shared_task
+                def ship(order): requests.get('http://x')
+            """,
+            "app.py": "from tasks import ship\ndef place(): ship.delay(1)\n",
+        }
+    )
+    kinds = {effect.kind for effect in system.functions["app.place"].effects}
+    assert EffectKind.SEND in kinds
+    assert EffectKind.CALL_OUT not in kinds

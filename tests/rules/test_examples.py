@@ -99,8 +99,8 @@ def lines_of(text: str) -> int:
 
 
 def link_example(example: Example) -> System:
-    files = []
-    gaps = []
+    files: list[SourceFile] = []
+    gaps: list[Gap] = []
     for name in sorted(example.files):
         if name.endswith(".py"):
             content = unmarked(example.files[name])

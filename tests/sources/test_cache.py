@@ -91,7 +91,7 @@ def test_many_reviews_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_what_was_used_longest_ago_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "facts"
     days = iter(range(1, 100))
-    monkeypatch.setattr(module.time, "time", lambda: next(days) * 86_400)
+    monkeypatch.setattr("time.time", lambda: next(days) * 86_400)
     keys = [key_of(b"%d" % number, "1") for number in range(6)]
     for key in keys:
         keep(file, bytes(40_000), key)

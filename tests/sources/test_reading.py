@@ -1,14 +1,15 @@
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from mainstay.model.system import Role
 from mainstay.sources import reading as module
-from mainstay.sources.cache import Cache
+from mainstay.sources.cache import Cache, key_of
 from mainstay.sources.discovery import discover
+from mainstay.sources.python import READER_VERSION
 from mainstay.sources.reading import (
     Reading,
     Unreadable,
@@ -17,6 +18,7 @@ from mainstay.sources.reading import (
     default_jobs,
     read_files,
 )
+from mainstay.sources.workers import Answer, Task, Workers
 
 Tree = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -57,10 +59,13 @@ def test_only_what_changed_is_read_again(tree: Tree, tmp_path: Path, monkeypatch
         read(root, cache)
     tree({"b.py": "y = 3\n"})
     asked: list[bytes] = []
-    submit = module.Workers.submit
-    monkeypatch.setattr(
-        module.Workers, "submit", lambda self, task: asked.append(task.content) or submit(self, task)
-    )
+    submit = Workers.submit
+
+    def noted(self: Workers, task: Task) -> Iterator[Answer]:
+        asked.append(task.content)
+        return submit(self, task)
+
+    monkeypatch.setattr(Workers, "submit", noted)
     with Cache(tmp_path / "facts") as cache:
         read(root, cache)
     assert asked == [b"y = 3\n"]
@@ -74,16 +79,16 @@ def test_facts_of_another_reader_are_not_used(
         read(root, cache)
     monkeypatch.setattr(module, "READER_VERSION", "another")
     with Cache(tmp_path / "facts") as cache:
-        assert cache.get(module.key_of(b"x = 1\n", "python another")) is None
+        assert cache.get(key_of(b"x = 1\n", "python another")) is None
         read(root, cache)
     with Cache(tmp_path / "facts") as cache:
-        assert cache.get(module.key_of(b"x = 1\n", "python another")) is not None
+        assert cache.get(key_of(b"x = 1\n", "python another")) is not None
 
 
 def test_kept_facts_that_do_not_decode_are_read_again(tree: Tree, tmp_path: Path) -> None:
     root = tree({"a.py": "x = 1\n"})
     with Cache(tmp_path / "facts") as cache:
-        cache.keep(module.key_of(b"x = 1\n", f"python {module.READER_VERSION}"), b"\xc1 nonsense")
+        cache.keep(key_of(b"x = 1\n", f"python {READER_VERSION}"), b"\xc1 nonsense")
     with Cache(tmp_path / "facts") as cache:
         found = read(root, cache)
     assert [file.module.lines for file in found.files] == [1]

@@ -39,7 +39,7 @@ class Knowledge:
     def __init__(self, libraries: Iterable[Library]) -> None:
         """A later library overrides what an earlier one says of the same name."""
         self.libraries = tuple(libraries)
-        self.hints: dict[str, str] = {}
+        self.hints: dict[str, tuple[str, ...]] = {}  # a name -> the types it may hold
         self._aliases: dict[str, str] = {}
         self._types: dict[str, Type] = {}
         self._callables: dict[str, Callable] = {}
@@ -57,7 +57,8 @@ class Knowledge:
 
     def _add(self, library: Library) -> None:
         self._aliases.update(library.aliases)
-        self.hints.update(library.hints)
+        for name, held in library.hints.items():
+            self.hints[name] = (*self.hints.get(name, ()), held)
         self._exceptions.update(library.exceptions)
         self._modules.update(dict.fromkeys(library.modules, library))
         self._types.update({entry.name: entry for entry in library.type})

@@ -4,7 +4,20 @@ from mainstay.link.classes import Classes
 from mainstay.link.draft import Draft, Known
 from mainstay.link.names import Names
 from mainstay.link.values import PLAIN, Values, method_target
-from mainstay.model.code import Assign, Attribute, Call, Display, Name, Result, Return, Scope, ScopeKind, Value, Yield
+from mainstay.model.code import (
+    Assign,
+    Attribute,
+    Call,
+    Display,
+    Literal,
+    Name,
+    Result,
+    Return,
+    Scope,
+    ScopeKind,
+    Value,
+    Yield,
+)
 from mainstay.model.system import Target, Type
 
 RESOLVING, RESOLVED = 1, 2
@@ -37,11 +50,19 @@ class Calls(Values):
                     draft.returned = self.known(draft, statement.value)
             elif isinstance(statement, Yield) and draft.yielded is None:
                 draft.yielded = self.known(draft, statement.value)
+        if isinstance(draft.returned, str) and not self._one_thing(draft):
+            draft.returned = None
         draft.state = RESOLVED
+
+    def _one_thing(self, draft: Draft) -> bool:
+        """Whether every `return` of something gives the same function or class as the first."""
+        returned = (s.value for s in draft.body.statements if isinstance(s, Return))
+        given = (value for value in returned if value is not None and value != Literal(None))
+        return all(self.known(draft, value) == draft.returned for value in given)
 
     def decorate(self, draft: Draft) -> None:
         """Resolve the decorators of a function; its enclosing body must be resolved."""
-        if draft.parent is None:
+        if draft.parent is None or draft.decorators:
             return
         found = []
         for value in draft.body.decorators:
@@ -61,6 +82,7 @@ class Calls(Values):
 
     def _parameters(self, draft: Draft) -> None:
         for position, parameter in enumerate(draft.body.parameters):
+            draft.bound.add(parameter.name)
             found = self.parameter(draft, position, parameter)
             if found is not None:
                 draft.env[parameter.name] = found
@@ -68,8 +90,9 @@ class Calls(Values):
     def _enter(self, draft: Draft, scope: Scope) -> None:
         if scope.kind in (ScopeKind.FOR, ScopeKind.COMPREHENSION):
             looped = self.known(draft, scope.head[0]) if scope.head else None
-            if isinstance(looped, Type) and len(scope.targets) == 1:
-                self._store(draft, scope.targets[0], self.element(looped))
+            single = len(scope.targets) == 1 and isinstance(looped, Type)
+            for target in scope.targets:
+                self._store(draft, target, self.element(looped) if single and isinstance(looped, Type) else None)
         elif scope.kind is ScopeKind.WITH:
             for context, target in zip(scope.head, scope.targets, strict=False):
                 self._store(draft, target, self.entered(draft, context))
@@ -105,6 +128,7 @@ class Calls(Values):
                     self._store(draft, item, None)
             return
         if "." not in target.path:
+            draft.bound.add(target.path)
             if known is not None:
                 draft.env[target.path] = known
             elif draft.env.get(target.path) is PLAIN:
@@ -142,6 +166,8 @@ class Calls(Values):
             return self._instance_target(self.known(draft, callee))
         if receiver is None:
             return None
+        if isinstance(receiver, str) and receiver in self.names.functions:
+            receiver = self.decorated_type(receiver) or receiver  # `task.delay(...)`
         if isinstance(receiver, Type):
             return method_target(self, receiver, last)
         return self._instance_target(self.member(receiver, last), owner=receiver)
@@ -189,6 +215,10 @@ class Calls(Values):
         library = target.library
         if library is None:
             return Type(name) if self.knowledge.type(name) else None
+        for argument in (*call.arguments, *(keyword.value for keyword in call.keywords)):
+            given = self.known(draft, argument) if library.returns_for else None
+            if isinstance(given, str) and given in library.returns_for:
+                return Type(library.returns_for[given])
         if library.returns_class:
             return library.returns_class
         if library.returns:

@@ -53,7 +53,10 @@ from mainstay.model.system import Target, Type
 
 RECEIVER = "self"  # as a place: what the method is called on
 COMPARISONS = frozenset({"==", "!=", "in", "not in", "is", "is not", "<", ">", "<=", ">="})
-CHOSEN_ELSEWHERE = frozenset({"headers", "META", "COOKIES", "cookies", "user_agent"})  # no page can make a visitor send these
+NOT_BY_LINK = frozenset(
+    {"headers", "META", "COOKIES", "cookies", "user_agent", "url", "path", "full_path", "path_info", "base_url", "host"}
+    | {"get_full_path", "get_full_path_info", "build_absolute_uri", "host_url", "url_root", "script_root", "referrer"}
+)  # what no link can make a visitor send, or is the address of this very service: no way to redirect elsewhere
 ENDS_OF_PATHS = frozenset({"name", "stem", "suffix"})
 
 
@@ -216,18 +219,20 @@ class Carrying:
             else:
                 known = self._calls.known(self._draft, value.base)
                 known = self._calls.below(known, before) if before else known
-            if isinstance(known, Type) and self._marks(known, part):
+            name = known.name if isinstance(known, Type) else known or ""
+            if name and self._marks(name, part):
                 shown = ".".join(parts[: position + 1])
-                shown = shown if isinstance(value, Name) else f"{known.name.rpartition('.')[2]}.{shown}"
+                shown = shown if isinstance(value, Name) else f"{name.rpartition('.')[2]}.{shown}"
                 return self._source(shown, self._draft.body.line, part)
         return NOTHING
 
-    def _marks(self, known: Type, attribute: str) -> bool:
-        names = [known.name]
-        if known.name in self._calls.names.classes:
-            names += self._calls.classes.ancestry(known.name)
+    def _marks(self, held: str, attribute: str) -> bool:
+        """Whether the attribute of an instance of that type is untrusted."""
+        names = [held]
+        if held in self._calls.names.classes:
+            names += self._calls.classes.ancestry(held)
         else:
-            names += self._calls.knowledge.ancestry(known.name)
+            names += self._calls.knowledge.ancestry(held)
         for name in names:
             library = self._calls.knowledge.type(name)
             if library and (attribute in library.untrusted_attributes or "*" in library.untrusted_attributes):
@@ -235,7 +240,7 @@ class Carrying:
         return False
 
     def _source(self, what: str, line: int, attribute: str = "") -> Taint:
-        harmless = frozenset({"redirect"}) if attribute in CHOSEN_ELSEWHERE else frozenset[str]()
+        harmless = frozenset({"redirect"}) if attribute in NOT_BY_LINK else frozenset[str]()
         source = Source(f"`{what}`", self._draft.name, Location(self._draft.file.path, line), harmless)
         return {self._context.sources.label(source): SINKS - harmless}
 
@@ -407,7 +412,7 @@ class Carrying:
         if library is not None and library.sinks:
             self._reach(index, call, target, library, receiver)
         if library is not None and library.untrusted and call.fate is not Fate.DECORATES:
-            return self._source(_shown(call), call.line)
+            return self._source(_shown(call), call.line, name)
         callee = self._callee(target)
         if callee is not None:
             return self._through(index, call, callee)

@@ -15,7 +15,7 @@ class Classes:
         self._ancestry: dict[str, tuple[str, ...]] = {}
         self._methods: dict[str, dict[str, str]] = {}
         self.bases: dict[str, tuple[str, ...]] = {}
-        self.held: Callable[[str], object] = lambda dotted: dotted  # what a global variable holds
+        self.path: Callable[[Draft, str], object] = lambda draft, path: None  # what a path in a body is
 
     def ancestry(self, name: str) -> tuple[str, ...]:
         """All bases of a project class, nearest first, library bases and theirs included."""
@@ -42,8 +42,7 @@ class Classes:
             for value in self._names.classes[name][1].bases:
                 dotted = self._dotted(value, draft) if draft else None
                 if dotted:
-                    held = self.held(dotted)  # `Base = declarative_base()` holds a library's class
-                    found.append(held if isinstance(held, str) else dotted)
+                    found.append(dotted)
             self.bases[name] = tuple(found)
         return self.bases[name]
 
@@ -51,6 +50,9 @@ class Classes:
         if isinstance(value, Operation) and value.operator == "[]":
             return self._dotted(value.operands[0], draft)
         if isinstance(value, Name):
+            known = self.path(draft, value.path)  # `Base = declarative_base()` holds a library's class
+            if isinstance(known, str):
+                return known
             head, _, rest = value.path.partition(".")
             bound = self._names.lookup(draft, head)
             return self._names.canonical(join(bound, rest)) if bound else None

@@ -302,8 +302,7 @@ def by_default(timeout: Timeout, name: str) -> Deadline:
     library = name.partition(".")[0]
     if timeout.default is None:
         return Deadline(Bound.UNBOUNDED, why=f"{library} waits without limit unless told otherwise")
-    seconds = timeout.default / 1000 if timeout.unit == "ms" else timeout.default
-    return Deadline(Bound.BOUNDED, seconds, f"the default of {library}")
+    return Deadline(Bound.BOUNDED, timeout.default, f"the default of {library}")
 
 
 def is_true(value: Value) -> bool:

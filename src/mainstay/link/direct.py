@@ -6,7 +6,8 @@ from mainstay.link.calls import Calls
 from mainstay.link.draft import Draft
 from mainstay.link.values import given
 from mainstay.model.code import Attribute, Call, Code, Display, Fate, Literal, Name, Operation, Result, Text, Value
-from mainstay.model.effect import DATABASE, WRITES, Effect, EffectKind
+from mainstay.model.effect import DATABASE, WRITES, Effect, EffectKind, EnclosureKind
+from mainstay.model.flow import definition
 from mainstay.model.library import Callable
 from mainstay.model.system import Edge, Target, Type
 
@@ -47,6 +48,9 @@ class Direct:
         found = [self._effect(draft, call, target, library, kind) for kind in library.effects]
         if library.executes is not None:
             found += self._executed(draft, call, library)
+        if library.locks:
+            about = target.receiver.argument if target.receiver else ""
+            found.append(Effect(EffectKind.LOCK, short(about)))
         found += [Effect(EffectKind.RAISE, self._knowledge.canonical(name)) for name in library.raises]
         return tuple(self.intern(effect) for effect in found)
 
@@ -116,7 +120,8 @@ class Direct:
         if isinstance(known, Type):
             kind = self._executes(known)
             if kind is not None:
-                return [Effect(kind, short(known.argument), blocking, kind in REPEATABLE)]
+                repeats = kind in REPEATABLE or kind is EffectKind.UPDATE or self._upserts(draft, value)
+                return [Effect(kind, short(known.argument), blocking, repeats)]
         text = self.text(draft, value)
         if not text:
             return [Effect(EffectKind.READ, "", blocking)]
@@ -129,6 +134,19 @@ class Direct:
         if SQL_LOCK.search(text):
             effects.append(Effect(EffectKind.LOCK, about, blocking))
         return effects
+
+    def _upserts(self, draft: Draft, value: Value | None) -> bool:
+        """Whether a call in the chain that built a statement settles conflicts (`.on_conflict_do_nothing()`)."""
+        if isinstance(value, Name):
+            assigned = definition(draft.body, value.path, len(draft.body.statements))
+            value = assigned[1] if assigned else None
+        while isinstance(value, Result):
+            target = draft.targets.get(value.call)
+            if target and target.library and target.library.upserts:
+                return True
+            call = draft.body.statements[value.call]
+            value = call.callee.base if isinstance(call, Call) and isinstance(call.callee, Attribute) else None
+        return False
 
     def _executes(self, known: Type) -> EffectKind | None:
         for ancestor in self._knowledge.ancestry(known.name):
@@ -166,7 +184,7 @@ class Direct:
             if target.library and target.library.runs:
                 found += self._run(draft, call, target.library)
             elif target.library is None and name in functions:
-                found += [Edge(name) for name in self._lambdas(draft, call)]
+                found += self._handed_in(draft, call, functions[name])
         return tuple(found)
 
     def _how(self, draft: Draft, call: Call, callee: Draft) -> str:
@@ -205,10 +223,36 @@ class Direct:
             return [known] if isinstance(known, str) and known in self._calls.names.functions else []
         return []
 
-    def _lambdas(self, draft: Draft, call: Call) -> list[str]:
-        """Lambdas handed to a project's function: assumed to be called by it."""
-        values = [*call.arguments, *(k.value for k in call.keywords)]
-        return [name for value in values if isinstance(value, Code) for name in self._callees(draft, value)]
+    def _handed_in(self, draft: Draft, call: Call, callee: Draft) -> list[Edge]:
+        """Functions handed to a project's function that calls them; a lambda is assumed to be called."""
+        found = []
+        for parameter, value in arguments_of(call, callee):
+            if not isinstance(value, Name | Attribute | Code):
+                continue
+            how = called_how(callee, parameter) or ("call" if isinstance(value, Code) else "")
+            if how:
+                found += [Edge(name, how) for name in self._callees(draft, value)]
+        return found
+
+
+def arguments_of(call: Call, callee: Draft) -> list[tuple[str, Value]]:
+    """The arguments of a call with the names of the parameters that receive them."""
+    names = [p.name for p in callee.body.parameters if p.kind == "positional"]
+    if names and callee.owner and names[0] in ("self", "cls"):
+        names = names[1:]
+    found = list(zip(names, call.arguments, strict=False))
+    return found + [(keyword.name, keyword.value) for keyword in call.keywords]
+
+
+def called_how(callee: Draft, parameter: str) -> str:
+    """How a function calls one of its parameters: `call`, `retry` when in a retry loop, "" when never."""
+    how = ""
+    for at, statement in enumerate(callee.body.statements):
+        if isinstance(statement, Call) and statement.callee == Name(parameter):
+            if any(e.kind is EnclosureKind.RETRY and e.holds(at) for e in callee.enclosures):
+                return "retry"
+            how = "call"
+    return how
 
 
 def short(dotted: str) -> str:

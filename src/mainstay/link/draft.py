@@ -12,6 +12,7 @@ class Draft:
 
     __slots__ = (
         "body",
+        "bound",
         "decorators",
         "direct",
         "edges",
@@ -39,6 +40,7 @@ class Draft:
         self.parent = parent
         self.state = 0  # 0 untouched, 1 being resolved, 2 resolved
         self.locals: dict[str, str] = {}  # names bound by import, def or class -> dotted name
+        self.bound: set[str] = set()  # names that parameters, assignments and loops bind here
         self.env: dict[str, Known] = {}  # local variables and parameters
         self.results: dict[int, Known] = {}  # what calls return
         self.targets: dict[int, Target] = {}

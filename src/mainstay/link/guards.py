@@ -10,7 +10,7 @@ from mainstay.link.permissions import Permissions
 from mainstay.link.publications import Publication
 from mainstay.link.refusals import Refusals, checks_caller
 from mainstay.link.routers import Routers
-from mainstay.link.words import conventional, sounds_authenticating, sounds_checking, sounds_optional, sounds_public
+from mainstay.link.words import conventional, sounds_authenticating, sounds_checking, sounds_like_a_resource, sounds_optional, sounds_public
 from mainstay.model.code import Call, Literal, Name, Operation, Result, Value
 from mainstay.model.location import Location
 from mainstay.model.system import Guard
@@ -87,7 +87,7 @@ class Guards:
         provider = self._routers.provider(home, value)
         if provider is None:
             return
-        name = self._lookup.identity(*provider)
+        name = _factory(provider) or self._lookup.identity(*provider)
         if not name:
             return
         key = (home.name, _line(home, value), name)
@@ -119,6 +119,8 @@ class Guards:
 
     def _by_doing(self, name: str, place: Location) -> Guard:
         """Whether a thing of the project refuses unknown callers: by what it does, else by its name."""
+        if sounds_like_a_resource(name):
+            return Guard(name, place, False)
         refusal = self._refusals.of(name)
         if refusal is None:
             placed = self._lookup.value_of(name)
@@ -239,6 +241,13 @@ HOOKS = frozenset(
     }
 )
 DECIDING = frozenset({"test_func", "has_permission", "dispatch", "get_permissions", "check_permissions", "check_access"})
+
+
+def _factory(provider: Placed) -> str:
+    """The function or class that made what is injected: `public` for `Depends(public("..."))`."""
+    home, value = provider
+    made = home.targets.get(value.call) if isinstance(value, Result) else None
+    return made.name if made else ""
 
 
 def _line(home: Draft, value: Value) -> int:

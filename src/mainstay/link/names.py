@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mainstay.knowledge.load import Knowledge
 from mainstay.link.draft import Draft
 from mainstay.link.modules import ModuleIndex
-from mainstay.model.code import Assign, Class, Define, Import, Name, Value
+from mainstay.model.code import Assign, Body, Class, Define, Import, Name, Value
 from mainstay.model.system import File
 from mainstay.sources.reading import SourceFile
 
@@ -35,7 +35,9 @@ class Names:
         taken: set[str] = set()
         for index, body in enumerate(file.module.bodies):
             parent = drafts[body.parent] if body.parent >= 0 else None
-            name = unique(join(file.name, body.qualname) if index else file.name, body.line, taken)
+            name = join(file.name, body.qualname) if index else file.name
+            # A stub of `typing.overload` leaves the name to the definition that runs.
+            name = f"{name}@{body.line}" if is_stub(body) else unique(name, body.line, taken)
             owner = parent.owner if parent else ""
             if body.kind == "class":
                 owner = name
@@ -146,6 +148,11 @@ class Names:
 
 def join(module: str, name: str) -> str:
     return f"{module}.{name}" if module and name else module or name
+
+
+def is_stub(body: Body) -> bool:
+    """Whether a function only declares one signature of an overloaded one."""
+    return any(isinstance(value, Name) and value.path.endswith("overload") for value in body.decorators)
 
 
 def unique(name: str, line: int, taken: set[str]) -> str:

@@ -1,5 +1,6 @@
 """Where HTTP operations are published: by a decorator, by a call that names the handler, by a class."""
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -140,7 +141,7 @@ class Publications:
         group = router or handler.view or home.name
         operation = Operation(
             method=method,
-            path=path,
+            path=re.sub(r"//+", "/", path),
             function=draft.name,
             location=where(draft),
             router=group,

@@ -28,6 +28,8 @@ _FORBIDS = re.compile(r"forbidden|permission_(?:denied|error)|not_authori[sz]ed|
 _CARRIES = re.compile(r"exception|error|abort|response|problem|fail|reject|deny|refuse|render|redirect|json|result|detail|handle")
 _TELLS = re.compile(r"is_authenticated$|is_active$|is_staff$|is_superuser$|is_admin$|has_perms?$|has_permission$|is_anonymous$")
 
+_SECRET = re.compile(r"(?i)(?:^|[._])(?:\w*_)?(?:secret|signature|api_?key|auth_?key|token|hmac|digest)$")
+
 
 class Refusal(Struct, frozen=True):
     """How a function refuses: the status it answers with, and that in words."""
@@ -180,11 +182,17 @@ def _code(value: Value) -> int:
             return int(value.value)  # type: ignore[arg-type]
         return 0
     if isinstance(value, Name | Attribute):
-        parts = value.path.removesuffix(".value").rpartition(".")
-        return _CODES.get(parts[2].upper(), 0)
+        last = value.path.removesuffix(".value").rpartition(".")[2]
+        return _CODES.get(last.upper()) or _code_of_name(last)
     if isinstance(value, Operation) and value.operator == "if":
         return max(_code(each) for each in value.operands)
     return 0
+
+
+def _code_of_name(name: str) -> int:
+    """`ErrorCode.INSUFFICIENT_PERMISSIONS`: a constant that is named for the refusal."""
+    refusal = _by_exception(name) if name.isupper() else None
+    return refusal.code if refusal else 0
 
 
 def _has_other_code(call: Call) -> bool:
@@ -243,6 +251,8 @@ def checks_caller(draft: Draft) -> str:
 def _test_in(value: Value, depth: int = 0) -> str:
     if isinstance(value, Name | Attribute) and _TELLS.search(value.path):
         return value.path
+    if isinstance(value, Operation) and value.operator in ("==", "!="):
+        return next((v.path for v in value.operands if isinstance(v, Name | Attribute) and _SECRET.search(v.path)), "")
     if isinstance(value, Operation) and depth < 4:
         return next((found for each in value.operands if (found := _test_in(each, depth + 1))), "")
     return ""

@@ -14,11 +14,12 @@ from mainstay.link.enclosures import Enclosures
 from mainstay.link.exceptions import Exceptions
 from mainstay.link.flows import find_flows
 from mainstay.link.jobs import find_jobs
+from mainstay.link.loading import loading
 from mainstay.link.names import Names
 from mainstay.link.operations import find_operations
 from mainstay.link.stores import find_datastores
 from mainstay.link.transactions import implied
-from mainstay.model.code import Call
+from mainstay.model.code import Call, Class, Literal
 from mainstay.model.system import Deadline, Function, Gap, ProjectClass, System, Type
 from mainstay.sources.reading import SourceFile
 
@@ -35,9 +36,9 @@ def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Seque
     direct = Direct(calls)
     enclosures = Enclosures(calls)
     for draft in drafts.values():
-        connect(draft, direct)
-    for draft in drafts.values():
         draft.enclosures = enclosures.of(draft)
+    for draft in drafts.values():
+        connect(draft, calls, direct)
     summaries = Effects(drafts, direct, Exceptions(names, classes)).run()
     for draft in drafts.values():
         draft.enclosures = (*draft.enclosures, *implied(draft, summaries))
@@ -76,7 +77,7 @@ def resolve_all(calls: Calls, drafts: Mapping[str, Draft]) -> None:
         calls.decorate(draft)
 
 
-def connect(draft: Draft, direct: Direct) -> None:
+def connect(draft: Draft, calls: Calls, direct: Direct) -> None:
     """Note what each call does by itself and which project functions it leads to."""
     for at, target in draft.targets.items():
         call = draft.body.statements[at]
@@ -88,6 +89,8 @@ def connect(draft: Draft, direct: Direct) -> None:
         edges = direct.edges(draft, call, target)
         if edges:
             draft.edges[at] = edges
+    for at, read in loading(draft, calls, direct).items():
+        draft.direct[at] = (*draft.direct.get(at, ()), read)
 
 
 def find_callers(drafts: Mapping[str, Draft]) -> Callers:
@@ -122,6 +125,11 @@ def freeze(
     )
 
 
+def is_true(fact: Class, keyword: str) -> bool:
+    """Whether a class is declared with that keyword set: `class Order(SQLModel, table=True)`."""
+    return any(k.name == keyword and k.value == Literal(True) for k in fact.keywords if keyword)
+
+
 def freeze_class(name: str, calls: Calls) -> ProjectClass:
     file, fact = calls.names.classes[name]
     ancestry = calls.classes.ancestry(name)
@@ -134,5 +142,5 @@ def freeze_class(name: str, calls: Calls) -> ProjectClass:
         ancestry=ancestry,
         methods=calls.classes.methods(name),
         attributes={attribute: each for attribute, each in held.items() if isinstance(each, Type)},
-        table=any(each.table for each in known if each),
+        table=any(each.table or is_true(fact, each.table_if) for each in known if each),
     )

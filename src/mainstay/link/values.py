@@ -1,9 +1,11 @@
 """What a value is: the type of an instance, or the thing a dotted name means."""
 
 import builtins
+from collections.abc import Iterable
 
 from mainstay.link.classes import Classes
 from mainstay.link.draft import Draft, Known
+from mainstay.link.hints import Hints
 from mainstay.link.names import Names, join
 from mainstay.model.code import (
     Assign,
@@ -38,20 +40,19 @@ class Values:
         self.names = names
         self.classes = classes
         self.knowledge = names.knowledge
-        classes.held = self.held
+        classes.path = self.path
         self.attributes: dict[str, dict[str, Known]] = {}  # class -> attribute -> what it holds
         self._assigners = self._find_assigners()
         self._variables: dict[str, Known | None] = {}
         self._members: dict[tuple[Known, str], Known | None] = {}
-        tops = {imported.module.partition(".")[0] for f in names.files.values() for imported in f.module.imports}
-        self._hints = {
-            name: Type(held, certain=False)
-            for name, held in self.knowledge.hints.items()
-            if held.partition(".")[0] in tops
-        }
+        self._hints = Hints(names)
 
     def resolve(self, draft: Draft) -> None:
         """Resolve the calls of a body; set by `Calls`, which needs the values in turn."""
+        raise NotImplementedError
+
+    def decorate(self, draft: Draft) -> None:
+        """Resolve the decorators of a function; set by `Calls` too."""
         raise NotImplementedError
 
     def _find_assigners(self) -> dict[tuple[str, str], list[Draft]]:
@@ -122,7 +123,7 @@ class Values:
         head, _, rest = path.partition(".")
         found = self._head(draft, head)
         if found is None:
-            found = self._hints.get(head)
+            found = self._hints.of(head, draft.file.name)
         return self.below(found, rest) if rest else found
 
     def _head(self, draft: Draft, head: str) -> Known | None:
@@ -130,9 +131,11 @@ class Values:
         while scope is not None and scope.index:  # the module's own variables come last
             if head in scope.env and (scope is draft or scope.body.kind != "class"):
                 return scope.env[head]
-            if head in scope.locals and (scope is draft or scope.body.kind != "class"):
+            if (head in scope.locals or head in scope.bound) and (scope is draft or scope.body.kind != "class"):
                 break
             scope = scope.parent
+        if scope is not None and scope.index and head in scope.bound and head not in scope.locals:
+            return None  # a local of unknown type hides whatever has its name outside
         bound = self.names.lookup(draft, head)
         if bound is None:
             return head if head in BUILTINS else None
@@ -141,7 +144,7 @@ class Values:
     def held(self, dotted: str) -> Known | None:
         """What a global name holds: a variable's value, or the named thing itself."""
         if dotted not in self.names.variables:
-            return dotted
+            return self._of_module(dotted)
         if dotted not in self._variables:
             self._variables[dotted] = None  # a variable defined by itself ends here
             draft, value, annotation = self.names.variables[dotted]
@@ -151,6 +154,12 @@ class Values:
                 found = self.known(draft, value)
             self._variables[dotted] = found
         return self._variables[dotted]
+
+    def _of_module(self, dotted: str) -> Known:
+        """What a library's module holds under a name: an object of a known type, or the thing itself."""
+        module, _, name = dotted.rpartition(".")
+        known = self.knowledge.type(module) if module else None
+        return Type(known.attributes[name]) if known and name in known.attributes else dotted
 
     # --- attributes -------------------------------------------------------------------------------
 
@@ -168,15 +177,16 @@ class Values:
         if key not in self._members:
             self._members[key] = None
             found = self._class_member(base, name) if isinstance(base, str) else self._member(base, name)
-            if found is None and name in self._hints:
+            if found is None:
                 found = self._hinted(base, name)
             self._members[key] = found
         return self._members[key]
 
     def _hinted(self, base: Known, name: str) -> Type | None:
         """What an attribute likely is by its name; on a class, it is about that class."""
-        hint = self._hints[name]
-        if isinstance(base, Type):
+        home = self.names.classes.get(base.name if isinstance(base, Type) else base)
+        hint = self._hints.of(name, home[0].name if home else "")
+        if isinstance(base, Type) or hint is None:
             return hint
         return Type(hint.name, base, certain=False) if base in self.names.classes else None
 
@@ -200,8 +210,10 @@ class Values:
     def decorated_type(self, function: str) -> Type | None:
         """The type that a decorator gives a function: a task's, a command's."""
         draft = self.names.functions[function]
-        if draft.parent is not None:
-            self.resolve(draft.parent)
+        if not draft.body.decorators or draft.parent is None:
+            return None
+        self.resolve(draft.parent)
+        self.decorate(draft)
         for target in draft.decorators:
             if target.library and target.library.job and target.library.job.becomes:
                 return Type(target.library.job.becomes, function)
@@ -288,7 +300,12 @@ class Values:
             if draft is None or call is None:
                 return None
             value = call.argument(*_place(int(place) if place.isdigit() else place))
-            return self._made_of(draft, value) if word == "new" else self.known(draft, value)
+            if word == "new":
+                return self._made_of(draft, value)
+            found = self.known(draft, value)
+            if word == "item":
+                return Type(found.argument) if isinstance(found, Type) and found.argument else None
+            return found
         return Type(text)
 
     def _made_of(self, draft: Draft, value: Value | None, depth: int = 0) -> Known | None:
@@ -331,11 +348,17 @@ class Values:
         if isinstance(value, Operation) and value.operator == "[]":
             return self._subscripted(draft, value, depth)
         if isinstance(value, Operation) and value.operator == "|":
-            for operand in value.operands:
-                found = self.annotation(draft, operand, depth + 1)
-                if found is not None:
-                    return found
+            return self._either(draft, value.operands, depth)
         return None
+
+    def _either(self, draft: Draft, options: Iterable[Value], depth: int) -> Known | None:
+        """The first of several types; uncertain when another one is as likely."""
+        found = [known for option in options if (known := self.annotation(draft, option, depth + 1)) is not None]
+        types = {known.name for known in found if isinstance(known, Type) and known is not PLAIN}
+        first = found[0] if found else None
+        if isinstance(first, Type) and len(types) > 1:
+            return Type(first.name, first.argument, certain=False)
+        return first
 
     def _annotation_text(self, draft: Draft, text: str, depth: int) -> Known | None:
         for part in text.split("|"):
@@ -367,12 +390,7 @@ class Values:
         if last == "Annotated" and inner:
             return self.annotation(draft, inner[0], depth + 1) or self._injected(draft, inner[1:])
         if last in WRAPPERS or last == "Union":
-            order = reversed(inner) if last == "Coroutine" else iter(inner)
-            for part in order:
-                found = self.annotation(draft, part, depth + 1)
-                if found is not None:
-                    return found
-            return None
+            return self._either(draft, reversed(inner) if last == "Coroutine" else inner, depth)
         if last in CONTAINERS and inner:
             item = self.annotation(draft, inner[0], depth + 1)
             return Type("list", item.name) if isinstance(item, Type) else Type("list")

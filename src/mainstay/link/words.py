@@ -6,7 +6,7 @@ _AUTHENTICATES = re.compile(
     r"(?:^|_)(?:auth|authn|authz|authenticat(?:e|ed|es|ion|or)|authori[sz](?:e|ed|es|ation|er)|login|logged_in|signed_in"
     r"|permissions?|permitted|current_user|current_active_user|current_superuser|current_account|current_principal"
     r"|api_?key|access_token|bearer|jwt|admin|admins|superuser|staff|principal|acl|rbac|csrf_token_and_login"
-    r"|signature|signed|protected|require_(?:user|role|scope|member|owner|account|token|key)\w*|(?:verify|validate|check)_token"
+    r"|signature|signed|protected|require_(?:user|role|scope|member|owner|account|token|key)\w*|(?:verify|validate|check)_(?:\w+_)?(?:token|request|signature|webhook|hmac|caller|user|origin|secret|key)"
     r"|has_(?:role|scope|perm)s?\w*|access_(?:check|control|required)|check_access|(?:token|user|key)_required|user_is_\w+)(?:_|$)"
 )
 _CHECKS = re.compile(r"_?(?:require|check|verify|ensure|assert|enforce|authenticate|authori[sz]e|must|raise|abort|guard|user_is)")
@@ -18,13 +18,17 @@ _PUBLIC = re.compile(
     r"(?:^|_)(?:public|allow_any|allow_all|allow_anonymous|allow_public|unauthenticated|no_auth|no_authentication|no_login"
     r"|login_not_required|login_exempt|auth_exempt|auth_not_required|skip_auth|skip_authentication|anonymous_access)(?:_|$)"
 )
+_RESOURCE = re.compile(
+    r"_?(?:get_|provide_|open_|make_|new_)?(?:async_|db_|database_|sql_|tenant_|read_|write_)*(?:session|db|database|connection"
+    r"|engine|cursor|transaction|sessionmaker|uow|unit_of_work|redis|cache|settings|config|logger)(?:_with_\w+|_for_\w+|_factory)?$"
+)
 _NOT_PUBLIC = re.compile(r"(?:^|_)(?:public_(?:key|id|url|name|schema|view_set)|non_public|not_public)(?:_|$)")
 _CONVENTION = re.compile(
     r"(?:^|[/_.-])(?:health|healthz|healthcheck|health_check|livez?|liveness|alive|readyz?|readiness|ping|heartbeat|startupz?"
     r"|metrics|version|login|signin|sign_in|log_in|logout|sign_out|signup|sign_up|register|registration|token|tokens"
     r"|password_?reset|reset_?password|forgot_?password|forgot|password_recovery|magic_?link|magic_generate|magic_sign_in|activate|verify_email|confirm_email|oauth2?|oidc|openid|saml2?|sso"
     r"|callback|authorize|well_known|jwks|static|docs|redoc|openapi|swagger|schema|favicon|robots|captcha|email_check|csrf|csrf_token|i18n|locale"
-    r"|error|errors|404|500|403|manifest|terms|privacy|about)(?:$|[/_.-])"
+    r"|auth|mfa|2fa|fido|error|errors|404|500|403|manifest|terms|privacy|about)(?:$|[/_.-])"
 )
 
 
@@ -43,6 +47,11 @@ def sounds_authenticating(name: str) -> bool:
 def sounds_checking(name: str) -> bool:
     """Whether a call of it, its answer unseen, is a check of the caller: `require_admin()`, not `make_api_key()`."""
     return sounds_authenticating(name) and _CHECKS.match(snake(name)) is not None
+
+
+def sounds_like_a_resource(name: str) -> bool:
+    """Whether it hands out a session or connection, which may fail for many reasons and guards nothing."""
+    return _RESOURCE.match(snake(name)) is not None
 
 
 def sounds_optional(name: str) -> bool:

@@ -10,6 +10,7 @@ Where a field speaks of a *place*, it is a position (`0`), a keyword (`"timeout"
 - `item`: the receiver's type argument (`QuerySet[Order]` -> `Order`)
 - `new:0`: an instance of the class given at position 0 (or at a keyword: `new:entity`)
 - `same:0`: the type of the value given at position 0
+- `item:0`: the type argument of the type of the value given at position 0
 - `owner`: the class the attribute was read off
 
 and may carry one of these as its argument: `django.db.models.QuerySet[owner]`.
@@ -116,6 +117,7 @@ class Callable(Struct, frozen=True, forbid_unknown_fields=True):
     key: tuple[str, ...] = ()  # keywords (or header names) that make it repeatable
     timeout: Timeout | None = None
     returns: str = ""  # a type
+    returns_for: dict[str, str] = field(default_factory=dict)  # class given as an argument -> type returned
     returns_class: str = ""  # it returns a class that derives from this type
     raises: tuple[str, ...] = ()
     encloses: EnclosureKind | None = None  # entered by `with` or as a decorator
@@ -149,6 +151,7 @@ class Type(Struct, frozen=True, forbid_unknown_fields=True):
     loads: bool = False  # looping over it runs its query (effect read on its type argument)
     executes: EffectKind | None = None  # the effect of running an instance: `read` for a Select
     table: bool = False  # classes deriving from it are tables
+    table_if: str = ""  # ... when this class keyword is True
     handler_methods: tuple[str, ...] = ()  # classes deriving from it serve HTTP by these methods
     awaitable: bool = False
     encloses: EnclosureKind | None = None  # entering an instance by `with`

@@ -61,6 +61,11 @@ class Cache:
         self._stale: list[bytes] = []
         self._database = self._open()
 
+    @property
+    def works(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._database is not None
+
     def get(self, key: bytes) -> bytes | None:
         """The facts kept under `key`, if any."""
         if self._database is None:

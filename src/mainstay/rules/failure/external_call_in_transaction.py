@@ -171,6 +171,8 @@ class ExternalCallInTransaction(Rule):
             inside: dict[int, list[tuple[Enclosure, Step]]] = {}
             for step in system.steps(function, *WAITS):
                 held = step.within(EnclosureKind.TRANSACTION)
+                if step.effect.kind is EffectKind.SLEEP and step.depth:
+                    continue  # a pause further down belongs to whatever it retries
                 if held is not None and step.effect.target not in stores and self._own(system, step):
                     inside.setdefault(held.first, []).append((held, step))
             for steps in inside.values():

@@ -3,7 +3,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from mainstay.model.code import Assign, Call, Leave, Literal, Name, Operation, Raise, Result, Return, Scope, ScopeKind, Value
+from mainstay.model.code import Assign, Body, Call, Leave, Literal, Name, Operation, Raise, Result, Return, Scope, ScopeKind, Value
 from mainstay.model.effect import EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import origins
@@ -237,7 +237,7 @@ class CheckThenWrite(Rule):
         if unique:
             then = "its unique key then fails as an error nobody handles"
         else:
-            then = "no unique constraint of its model forbids the second row"
+            then = "its model declares no unique constraint that forbids the second row"
         sure = race.read.certain and race.insert.certain and race.read.depth < 2 and race.insert.depth < 2
         return self.found(
             f"{function.body.name} inserts {table} after finding none; two at once both insert, and {then}",
@@ -414,14 +414,28 @@ def key_columns(cls: ProjectClass) -> set[str]:
 
 
 def has_unique(system: System, table: str) -> bool:
-    """Whether a model of that name declares any unique column or constraint."""
-    for cls in system.classes.values():
-        if cls.table and cls.fact.name == table:
-            body = cls.file.module.bodies[cls.fact.body]
-            for statement in body.statements:
-                if isinstance(statement, Call):
-                    name = getattr(statement.callee, "path", "").rpartition(".")[2]
-                    unique = statement.keyword("unique")
-                    if name == "UniqueConstraint" or (isinstance(unique, Literal) and unique.value is True):
-                        return True
+    """Whether a model of that name declares any unique column or constraint, itself or in its `Meta`."""
+    return any(
+        declares_unique(body)
+        for cls in system.classes.values()
+        if cls.table and cls.fact.name == table
+        for body in (cls.file.module.bodies[cls.fact.body], *metas(cls))
+    )
+
+
+def metas(cls: ProjectClass) -> Iterator[Body]:
+    for body in cls.file.module.bodies:
+        if body.kind == "class" and body.parent == cls.fact.body and body.name == "Meta":
+            yield body
+
+
+def declares_unique(body: Body) -> bool:
+    for statement in body.statements:
+        if isinstance(statement, Call):
+            name = getattr(statement.callee, "path", "").rpartition(".")[2]
+            unique = statement.keyword("unique")
+            if name == "UniqueConstraint" or (isinstance(unique, Literal) and unique.value is True):
+                return True
+        if isinstance(statement, Assign) and Name("unique_together") in statement.targets:
+            return True
     return False

@@ -1,9 +1,10 @@
 import re
 from collections.abc import Iterator
 
-from mainstay.model.code import Call, Literal, Name, Result
+from mainstay.model.code import Call, Fate, Literal, Name, Result
 from mainstay.model.effect import DATABASE, EffectKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Severity
+from mainstay.model.flow import ancestors, results
 from mainstay.model.system import Bound, Function, System
 from mainstay.rules.base import Example, Rule
 
@@ -27,10 +28,12 @@ WORDS = {
     EffectKind.WAIT: "waits for another thread or process",
     EffectKind.RUN: "runs another program",
 }
-STORES = frozenset({"redis", "django cache", "memcached"})  # answer within a millisecond, most of the time
+QUICK = frozenset({"redis", "django cache", "memcached", "socket"})  # answer within milliseconds, mostly
 SHORT_SLEEP = 0.05  # seconds that no requester notices
 STARTING = re.compile(r"(^|_)(lifespan|startup|shutdown|bootstrap|on_start|on_stop)(_|$)")
+LOOKS = (".empty", ".qsize", ".done", ".is_alive", ".poll", ".is_set")
 COMMANDS = (".command", ".callback", ".cli_command")
+COMMAND_FOLDERS = frozenset({"cli", "commands", "cli.py"})
 LOOP_RUNNERS = (
     "asyncio.run",
     "asyncio.Runner.run",
@@ -58,14 +61,14 @@ class BlockingCallInAsync(Rule):
     references = ("CWE-400",)
 
     notices = (
-        "Users of every route of the process, as latency that follows the slowest call; the orchestrator, when the "
-        "probe times out. The route's own latency shows nothing unusual."
+        "Users of every route of the process, as latency that follows the slowest call; the orchestrator when "
+        "the probe times out. The route's own latency shows nothing unusual."
     )
     recovers = (
         "The loop goes on when the call returns. A call without a deadline holds it until the liveness probe "
         "has the process killed, with every request in it."
     )
-    costs = "One thread per call at work, from a pool of limited size, or a change to the asynchronous client."
+    costs = "One thread per call at work, from a pool of limited size, or a move to the asynchronous client."
 
     bad = (
         Example(
@@ -303,51 +306,68 @@ class BlockingCallInAsync(Rule):
 
     def check(self, system: System) -> Iterator[Finding]:
         alone = Alone(system)
+        causes: dict[tuple[str, int], list[tuple[Function, list[Step]]]] = {}
         for function in system.source_functions():
             if not function.is_async or function.kinds.isdisjoint(WAITS) or alone.holds(function):
                 continue
             stops = self._stops(system, function)
             if stops:
-                yield self._report(system, function, stops)
+                causes.setdefault(self._cause(system, function, stops[0]), []).append((function, stops))
+        for found in causes.values():
+            yield self._report(system, found)
 
     def _stops(self, system: System, function: Function) -> list[Step]:
         """The worst blocking effect of each statement of a coroutine, the worst statement first."""
         worst: dict[int, Step] = {}
         for step in system.steps(function, *WAITS):
-            if step.effect.blocking and on_loop(system, function, step) and not trifling(system, function, step):
-                old = worst.get(step.statement)
-                if old is None or rank(step) > rank(old):
-                    worst[step.statement] = step
+            if not step.effect.blocking or not on_loop(system, function, step):
+                continue
+            old = worst.get(step.statement)
+            if (old is None or rank(step) > rank(old)) and not trifling(system, function, step):
+                worst[step.statement] = step
         return sorted(worst.values(), key=rank, reverse=True)
 
-    def _report(self, system: System, function: Function, stops: list[Step]) -> Finding:
+    def _cause(self, system: System, function: Function, step: Step) -> tuple[str, int]:
+        """What one change would put right: a file that uses a synchronous session, or one helper's call."""
+        if step.effect.kind in DATABASE_WORK:
+            return function.file.path, -1
+        leaf, statement = bottom(system, function, step)
+        return leaf.name, statement
+
+    def _report(self, system: System, found: list[tuple[Function, list[Step]]]) -> Finding:
+        found.sort(key=lambda each: rank(each[1][0]), reverse=True)
+        function, stops = found[0]
         step = stops[0]
         leaf, statement = bottom(system, function, step)
-        what = leaf.targets[statement].name
-        wait = leaf.deadlines.get(statement)
-        about = step.effect.target or "the database"
-        does = WORDS[step.effect.kind].format(about)
-        unbounded = wait is not None and wait.bound is Bound.UNBOUNDED
+        others = [s.location for _, steps in found for s in steps if s.location != step.location]
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         through = f", reached through {system.functions[step.via].body.name}" if step.via else ""
         return self.found(
-            f"{function.body.name} stops the event loop while {what} {does}"
-            + (" without a deadline" if unbounded else "")
-            + through,
+            f"{function.body.name}{more} stop{'' if more else 's'} the event loop while "
+            f"{waiting(leaf, statement, step)}{through}",
             step.location,
             path=system.trace(function, step),
-            siblings=tuple(dict.fromkeys(s.location for s in stops[1:] if s.location != step.location)),
+            siblings=tuple(dict.fromkeys(others)),
             severity=severity(step),
             confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
             clears="the call is awaited on an asynchronous client, or runs on a thread",
-            subject=f"{function.name} {what}",
+            subject=f"{function.name} {leaf.targets[statement].name}",
         )
+
+
+def waiting(leaf: Function, statement: int, step: Step) -> str:
+    """What the loop stands still for, in words."""
+    deadline = leaf.deadlines.get(statement)
+    words = WORDS[step.effect.kind].format(step.effect.target or "the database")
+    unbounded = deadline is not None and deadline.bound is Bound.UNBOUNDED
+    return f"{leaf.targets[statement].name} {words}{' without a deadline' if unbounded else ''}"
 
 
 def severity(step: Step) -> Severity:
     """Waiting for others can take for ever; a query is usually short."""
-    if step.effect.kind in DATABASE_WORK or step.effect.kind is EffectKind.SEND:
+    if step.effect.kind in DATABASE_WORK or step.effect.kind in (EffectKind.SEND, EffectKind.WAIT):
         return Severity.MEDIUM
-    return Severity.MEDIUM if step.effect.target in STORES else Severity.HIGH
+    return Severity.MEDIUM if step.effect.target in QUICK else Severity.HIGH
 
 
 def rank(step: Step) -> tuple[int, bool, int, int]:
@@ -360,8 +380,7 @@ def on_loop(system: System, function: Function, step: Step) -> bool:
     name = step.via
     if any(edge.function == name and edge.how == "thread" for edge in function.edges.get(step.statement, ())):
         return False
-    if name and function.call(step.statement).awaited and not system.functions[name].is_async:
-        # Awaiting what a plain function returned: decorated or written to do its work elsewhere.
+    if name and runs_elsewhere(system.functions[name], function.call(step.statement)):
         return False
     while name:
         callee = system.functions[name]
@@ -370,6 +389,16 @@ def on_loop(system: System, function: Function, step: Step) -> bool:
             return False
         name = found.via
     return True
+
+
+def runs_elsewhere(callee: Function, call: Call) -> bool:
+    """Whether calling the plain function does not yet run its body on the loop."""
+    if callee.is_async:
+        return False
+    if callee.body.is_generator and not callee.decorators:
+        # Handed on: Starlette, for one, iterates a synchronous generator on a thread.
+        return call.fate not in (Fate.ITERATED, Fate.YIELDED)
+    return call.awaited  # what it returns is awaited: it was decorated, or written, to work elsewhere
 
 
 def bottom(system: System, function: Function, step: Step) -> tuple[Function, int]:
@@ -383,16 +412,25 @@ def bottom(system: System, function: Function, step: Step) -> tuple[Function, in
 
 
 def trifling(system: System, function: Function, step: Step) -> bool:
-    """A mutex, or a sleep too short to matter."""
+    """A mutex, a queue that is known not to be empty, or a sleep too short to matter."""
     if step.effect.kind not in (EffectKind.WAIT, EffectKind.SLEEP):
         return False
     leaf, statement = bottom(system, function, step)
     if step.effect.kind is EffectKind.WAIT:
-        return leaf.targets[statement].name.endswith(".acquire")
-    seconds = leaf.call(statement).argument(0, "secs")
-    return (
-        isinstance(seconds, Literal) and isinstance(seconds.value, int | float) and seconds.value < SHORT_SLEEP
-    )
+        return leaf.targets[statement].name.endswith(".acquire") or looked_first(leaf, statement)
+    slept = leaf.call(statement).argument(0, "secs")
+    seconds = slept.value if isinstance(slept, Literal) else None
+    return isinstance(seconds, int | float) and seconds < SHORT_SLEEP
+
+
+def looked_first(function: Function, statement: int) -> bool:
+    """Whether a test around the wait asks first if there is anything to wait for."""
+    for index in ancestors(function.body, function.call(statement).scope):
+        for asked in (at for value in function.body.scopes[index].head for at in results(value)):
+            call = function.body.statements[asked]
+            if isinstance(call, Call) and isinstance(call.callee, Name) and call.callee.path.endswith(LOOKS):
+                return True
+    return False
 
 
 class Alone:
@@ -411,6 +449,8 @@ class Alone:
 
     def _begins(self, function: Function) -> bool:
         if STARTING.search(function.body.name) or commanded(function):
+            return True
+        if not COMMAND_FOLDERS.isdisjoint(function.file.path.split("/")):
             return True
         return any(
             target.library and target.library.job and target.library.job.trigger in ("startup", "shutdown")

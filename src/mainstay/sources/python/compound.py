@@ -200,7 +200,7 @@ def _case(body: Lowering, node: Node, head: tuple[Value, ...]) -> None:
     for child in inner:
         if child.kind_id == _CASE_PATTERN:
             _capture(body, child, captures, _DEEPEST_PATTERN)
-    body.open(ScopeKind.CASE, node, code, head=head, targets=tuple(captures))
+    body.open(ScopeKind.CASE, node, code, head=head, targets=tuple(dict.fromkeys(captures)))
     guards = [child for child in inner if child.kind_id == _GUARD]
     if guards and meat(guards[0]):
         test = value(body, meat(guards[0])[0], Fate.TESTED)

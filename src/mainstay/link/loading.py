@@ -1,0 +1,54 @@
+"""Queries that run when they are looped over, not when they are written down."""
+
+from mainstay.link.calls import Calls
+from mainstay.link.direct import Direct, short
+from mainstay.link.draft import Draft
+from mainstay.model.code import Call, Name, Result, ScopeKind, Value
+from mainstay.model.effect import Effect, EffectKind
+from mainstay.model.flow import definition
+from mainstay.model.system import Type
+
+CONSUMERS = frozenset({"list", "tuple", "set", "len", "bool", "sorted", "sum", "any", "all", "max", "min", "dict"})
+
+
+def loading(draft: Draft, calls: Calls, direct: Direct) -> dict[int, Effect]:
+    """The reads of lazy queries in a body, at the call that built or consumes each query."""
+    found: dict[int, Effect] = {}
+    for scope in draft.body.scopes:
+        if scope.kind in (ScopeKind.FOR, ScopeKind.COMPREHENSION) and scope.head:
+            read = _read(draft, calls, scope.head[0], blocking=not scope.is_async)
+            at = _built_at(draft, scope.head[0], scope.first)
+            if read is not None and at is not None:
+                found[at] = direct.intern(read)
+    for at, target in draft.targets.items():
+        call = draft.body.statements[at]
+        if target.name in CONSUMERS and isinstance(call, Call) and call.arguments:
+            read = _read(draft, calls, call.arguments[0], blocking=True)
+            if read is not None:
+                found[at] = direct.intern(read)
+    return found
+
+
+def _read(draft: Draft, calls: Calls, value: Value, *, blocking: bool) -> Effect | None:
+    known = calls.known(draft, value)
+    if not isinstance(known, Type):
+        return None
+    names = [known.name, *calls.classes.ancestry(known.name)] if known.name in calls.names.classes else [known.name]
+    for name in names:
+        for ancestor in calls.knowledge.ancestry(name):
+            library = calls.knowledge.type(ancestor)
+            if library and library.loads:
+                return Effect(EffectKind.READ, short(known.argument), blocking)
+    return None
+
+
+def _built_at(draft: Draft, value: Value, before: int) -> int | None:
+    """The call that gave the query which `value` holds."""
+    for _ in range(3):
+        if isinstance(value, Result):
+            return value.call
+        assigned = definition(draft.body, value.path, before) if isinstance(value, Name) else None
+        if assigned is None:
+            return None
+        before, value = assigned
+    return None

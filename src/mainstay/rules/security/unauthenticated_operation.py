@@ -1,0 +1,432 @@
+from collections.abc import Iterable, Iterator
+
+from mainstay.model.effect import OUTSIDE, WRITES, EffectKind
+from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
+from mainstay.model.system import Guard, Operation, System
+from mainstay.rules.base import Example, Rule
+
+NAMED = 3  # siblings that a message names
+WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class UnauthenticatedOperation(Rule):
+    """An operation answers whoever asks.
+
+    Nobody is asked who they are before this operation runs, and nothing says that this is meant.
+    Whoever finds the address reads, or changes, what the operation reaches; where its neighbours
+    do ask, the guard was most likely forgotten.
+
+    Put the guard of its neighbours in front of it, best on the router so that the next operation
+    has it from the start; or declare it public at the same place, with the reason.
+    """
+
+    severity = Severity.CRITICAL
+    family = (Family.AUTHORISATION_GAP,)
+    since = "0.1"
+    references = ("CWE-306", "CWE-862", "OWASP A01:2021", "OWASP API5:2023")
+
+    notices = "Nobody: to the service it is a request like any other. At best somebody reads the access log."
+    recovers = "Not by itself. What was read stays known; what was changed has to be found and put back."
+    costs = "One line on the router or the operation; clients that called it without credentials must now send some."
+
+    bad = (
+        Example(
+            {
+                "shop/auth.py": """
+                    from fastapi import Depends, HTTPException
+                    from fastapi.security import OAuth2PasswordBearer
+
+                    scheme = OAuth2PasswordBearer(tokenUrl="token")
+
+                    def current_user(token: str = Depends(scheme)):
+                        user = find(token)
+                        if user is None:
+                            raise HTTPException(status_code=401)
+                        return user
+                """,
+                "shop/orders.py": """
+                    from fastapi import APIRouter, Depends
+                    from shop.auth import current_user
+                    from shop.store import load, drop
+
+                    router = APIRouter(prefix="/orders")
+
+                    @router.get("/{order_id}")
+                    def show(order_id: int, user=Depends(current_user)):
+                        return load(order_id)
+
+                    @router.delete("/{order_id}")
+                    def remove(order_id: int):  # <-
+                        drop(order_id)
+                """,
+                "shop/store.py": """
+                    from sqlalchemy.orm import Session
+
+                    def load(order_id): ...
+
+                    def drop(order_id):
+                        with Session() as session:
+                            session.delete(order_id)
+                            session.commit()
+                """,
+            },
+            "The sibling on the same router asks who is there",
+        ),
+        Example(
+            {
+                "shop/views.py": """
+                    from flask import Blueprint, abort, g, jsonify, request
+                    from functools import wraps
+
+                    bp = Blueprint("shop", __name__, url_prefix="/shop")
+
+                    def signed_in(view):
+                        @wraps(view)
+                        def wrapper(*args, **kwargs):
+                            if g.user is None:
+                                abort(401)
+                            return view(*args, **kwargs)
+                        return wrapper
+
+                    @bp.route("/orders")
+                    @signed_in
+                    def orders():
+                        return jsonify([])
+
+                    @bp.route("/refund", methods=["POST"])
+                    def refund():  # <-
+                        return jsonify(pay_back(request.json["order"]))
+
+                    def pay_back(order):
+                        return {"order": order}
+                """,
+            },
+            "A decorator of the project that aborts with 401 is missing from one view",
+        ),
+        Example(
+            {
+                "shop/settings.py": 'REST_FRAMEWORK = {"PAGE_SIZE": 50}',
+                "shop/models.py": """
+                    from django.db import models
+
+                    class Order(models.Model):
+                        total = models.IntegerField()
+                """,
+                "shop/urls.py": """
+                    from django.urls import path
+                    from shop import views
+
+                    urlpatterns = [
+                        path("orders/", views.OrderList.as_view()),
+                        path("orders/close/", views.OrderClose.as_view()),
+                    ]
+                """,
+                "shop/views.py": """
+                    from rest_framework.permissions import IsAuthenticated
+                    from rest_framework.views import APIView
+                    from shop.models import Order
+
+                    class OrderList(APIView):
+                        permission_classes = [IsAuthenticated]
+
+                        def get(self, request):
+                            return Order.objects.all()
+
+                    class OrderClose(APIView):
+                        def post(self, request):  # <-
+                            Order.objects.update(total=0)
+                """,
+            },
+            "Without a default in the settings, a view of Django REST framework is open",
+        ),
+    )
+    good = (
+        Example(
+            {
+                "shop/app.py": """
+                    from fastapi import Depends, FastAPI
+                    from shop import orders
+                    from shop.auth import caller
+
+                    app = FastAPI()
+                    app.include_router(orders.router, prefix="/v1", dependencies=[Depends(caller)])
+
+                    @app.get("/healthz")
+                    def healthz():
+                        return {"status": "alive"}
+                """,
+                "shop/auth.py": """
+                    from fastapi import Header
+                    from shop.errors import Unauthorised
+
+                    def caller(authorization: str = Header()):
+                        return check(authorization)
+
+                    def check(key):
+                        if key != "known":
+                            raise Unauthorised("unknown key")
+                """,
+                "shop/errors.py": "class Unauthorised(Exception): ...",
+                "shop/orders.py": """
+                    from fastapi import APIRouter
+
+                    router = APIRouter(prefix="/orders")
+
+                    @router.delete("/{order_id}")
+                    def remove(order_id: int):
+                        return order_id
+                """,
+            },
+            "The router is guarded where it is mounted; a health check needs nobody's name",
+        ),
+        Example(
+            {
+                "shop/hooks.py": """
+                    import hashlib
+                    import hmac
+                    from fastapi import APIRouter, Depends, HTTPException, Request
+                    from shop.auth import current_user, public
+
+                    router = APIRouter()
+
+                    @router.post("/hooks/payment")
+                    async def payment(request: Request):
+                        body = await request.body()
+                        verify(body, request.headers["x-signature"])
+                        return {"taken": True}
+
+                    @router.get("/prices", dependencies=[Depends(public(reason="the shop window shows them"))])
+                    def prices():
+                        return []
+
+                    @router.get("/orders")
+                    def orders(user=Depends(current_user)):
+                        return []
+
+                    def verify(body, signature):
+                        wanted = hmac.new(b"key", body, hashlib.sha256).hexdigest()
+                        if not hmac.compare_digest(wanted, signature):
+                            raise HTTPException(400, "the signature does not match")
+                """,
+                "shop/auth.py": """
+                    from fastapi import HTTPException
+
+                    def current_user():
+                        raise HTTPException(401)
+
+                    def public(*, reason):
+                        def anyone():
+                            return None
+                        return anyone
+                """,
+            },
+            "A verified signature is a guard, and a declaration with a reason is one, too",
+        ),
+        Example(
+            {
+                "shop/settings.py": """
+                    REST_FRAMEWORK = {
+                        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+                    }
+                """,
+                "shop/models.py": """
+                    from django.db import models
+
+                    class Order(models.Model):
+                        total = models.IntegerField()
+                """,
+                "shop/views.py": """
+                    from django.contrib.auth.mixins import LoginRequiredMixin
+                    from django.core.exceptions import PermissionDenied
+                    from django.http import HttpResponse
+                    from django.views import View
+                    from rest_framework.views import APIView
+                    from shop.models import Order
+
+                    class OrderClose(APIView):
+                        def post(self, request):
+                            Order.objects.update(total=0)
+
+                    class OrderPage(LoginRequiredMixin, View):
+                        def get(self, request):
+                            return HttpResponse(Order.objects.count())
+
+                    class StaffPage(View):
+                        def dispatch(self, request, *args, **kwargs):
+                            if not request.user.is_staff:
+                                raise PermissionDenied
+                            return super().dispatch(request, *args, **kwargs)
+
+                        def post(self, request):
+                            Order.objects.update(total=0)
+                            return HttpResponse()
+                """,
+                "shop/urls.py": """
+                    from django.urls import path
+                    from shop import views
+
+                    urlpatterns = [
+                        path("close/", views.OrderClose.as_view()),
+                        path("page/", views.OrderPage.as_view()),
+                        path("staff/", views.StaffPage.as_view()),
+                    ]
+                """,
+            },
+            "The default of the settings, a mixin, and a dispatch that refuses",
+        ),
+        Example(
+            {
+                "shop/__init__.py": """
+                    from flask import Flask
+                    from shop.views import bp
+
+                    def create_app():
+                        app = Flask(__name__)
+                        app.register_blueprint(bp, url_prefix="/shop")
+                        return app
+                """,
+                "shop/views.py": """
+                    from flask import Blueprint, abort, g, jsonify
+
+                    bp = Blueprint("shop", __name__)
+
+                    @bp.before_request
+                    def need_user():
+                        if g.user is None:
+                            abort(401)
+
+                    @bp.route("/refund", methods=["POST"])
+                    def refund():
+                        return jsonify({})
+                """,
+            },
+            "A hook of the blueprint turns unknown callers away before every view",
+        ),
+    )
+
+    def check(self, system: System) -> Iterator[Finding]:
+        """Compare each open operation with those published beside it, then with the whole project."""
+        guarded = [operation for operation in system.operations if operation.authenticated]
+        open_ = [o for o in system.operations if not (o.authenticated or o.public)]
+        if not open_:
+            return
+        if not guarded:
+            yield from self._nothing_guards(system, open_)
+            return
+        groups: dict[str, list[Operation]] = {}
+        for operation in open_:
+            groups.setdefault(operation.router, []).append(operation)
+        for router, operations in groups.items():
+            siblings = [operation for operation in guarded if operation.router == router]
+            yield from self._of_router(system, operations, siblings)
+
+    def _of_router(
+        self, system: System, operations: list[Operation], siblings: list[Operation]
+    ) -> Iterator[Finding]:
+        """Few gaps among guarded siblings are forgotten guards, one each; a whole open router is one decision."""
+        by_function: dict[str, list[Operation]] = {}
+        for operation in operations:
+            by_function.setdefault(operation.function, []).append(operation)
+        if len(siblings) >= len(operations):
+            for same in by_function.values():
+                yield self._forgotten(system, same, siblings)
+        else:
+            yield self._open_router(system, operations, siblings)
+
+    def _forgotten(self, system: System, same: list[Operation], siblings: list[Operation]) -> Finding:
+        operation = same[0]
+        guard = usual_guard(siblings)
+        beside = named(s for s in siblings)
+        rank = self._rank(system, same)
+        return self.found(
+            f"{spoken(same)} asks nobody who they are; {beside} beside it are guarded by {shown(guard)}",
+            operation.location,
+            clears=f"{shown(guard)} (or a declaration that it is public, with its reason) in front of `{short(operation)}`",
+            severity=rank,
+            confidence=Confidence.HIGH if rank >= Severity.HIGH else Confidence.LOW,
+            path=(
+                Hop(operation.location, f"{spoken(same)}: no guard"),
+                *(Hop(s.location, f"{s.method} {s.path}: {shown(usual_guard([s]))}") for s in siblings[:NAMED]),
+            ),
+            siblings=tuple(dict.fromkeys(s.location for s in siblings[:NAMED])),
+            subject=operation.function,
+        )
+
+    def _open_router(self, system: System, operations: list[Operation], siblings: list[Operation]) -> Finding:
+        worst = max(operations, key=lambda operation: self._rank(system, [operation]))
+        others = [operation for operation in operations if operation.function != worst.function]
+        more = f", nor do {count(others)} beside it" if others else ""
+        return self.found(
+            f"{spoken([worst])} asks nobody who they are{more}",
+            worst.location,
+            clears="a guard on the router, or a declaration that these operations are public, with its reason",
+            severity=Severity(max(Severity.LOW, self._rank(system, [worst]) - 1)),
+            confidence=Confidence.MEDIUM if siblings else Confidence.LOW,
+            path=(Hop(worst.location, f"{spoken([worst])}: no guard"),),
+            siblings=tuple(dict.fromkeys(o.location for o in others)),
+            subject=worst.router,
+        )
+
+    def _nothing_guards(self, system: System, open_: list[Operation]) -> Iterator[Finding]:
+        """No operation of the project is guarded: one decision of the whole application."""
+        worst = max(open_, key=lambda operation: self._rank(system, [operation]))
+        others = [operation for operation in open_ if operation.function != worst.function]
+        yield self.found(
+            f"Nothing in this project asks who is calling: {spoken([worst])}"
+            + (f" and {count(others)} are open" if others else " is open"),
+            worst.location,
+            clears="a guard in front of the application, or what in front of the service authenticates, declared",
+            severity=Severity(max(Severity.LOW, self._rank(system, [worst]) - 1)),
+            confidence=Confidence.LOW,
+            path=(Hop(worst.location, f"{spoken([worst])}: no guard"),),
+            siblings=tuple(dict.fromkeys(o.location for o in others)),
+            subject="application",
+        )
+
+    def _rank(self, system: System, same: list[Operation]) -> Severity:
+        """What an unknown caller can do there: change or set off things, read, or neither."""
+        function = system.functions.get(same[0].function)
+        kinds = function.kinds if function is not None else frozenset[EffectKind]()
+        if kinds & (WRITES | OUTSIDE | {EffectKind.COMMIT}):
+            return Severity.CRITICAL if any(o.method in WRITING for o in same) else Severity.HIGH
+        if EffectKind.READ in kinds or any(o.method in WRITING for o in same):
+            return Severity.HIGH
+        return Severity.LOW
+
+
+def usual_guard(operations: Iterable[Operation]) -> Guard:
+    """The guard that most of the operations have."""
+    counts: dict[str, int] = {}
+    guards: dict[str, Guard] = {}
+    for operation in operations:
+        for guard in operation.guards:
+            if guard.authenticates:
+                counts[guard.name] = counts.get(guard.name, 0) + 1
+                guards.setdefault(guard.name, guard)
+    return guards[max(counts, key=lambda name: counts[name])]
+
+
+def named(operations: Iterable[Operation]) -> str:
+    """A few operations by method and path, each function once."""
+    texts = list(dict.fromkeys(spoken([operation]) for operation in operations))
+    rest = f" and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return ", ".join(texts[:NAMED]) + rest
+
+
+def spoken(same: list[Operation]) -> str:
+    """`GET /orders`; for a view without a known path, its name."""
+    methods = "/".join(dict.fromkeys(operation.method for operation in same))
+    return f"{methods} {same[0].path or short(same[0])}"
+
+
+def short(operation: Operation) -> str:
+    return ".".join(operation.function.split(".")[-2:])
+
+
+def shown(guard: Guard) -> str:
+    return f"`{guard.name.removesuffix('.<body>').rpartition('.')[2]}`"
+
+
+def count(operations: list[Operation]) -> str:
+    functions = len({operation.function for operation in operations})
+    return "1 other operation" if functions == 1 else f"{functions} other operations"

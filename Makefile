@@ -33,7 +33,9 @@ format: .venv/ready  ## format the code and mend what ruff can mend safely
 	$(BIN)/ruff format $(CHECKED)
 
 bench:  ## say how speed is measured
-	@echo "Speed is measured by hand, on a backend of your choice; bench/README.md says how."
+	@echo "Speed is measured by hand, on a backend of your choice. Each of these begins with what it"
+	@echo "measures and how to run it:"
+	@ls bench/*.py
 
 pins: .venv/ready  ## renew constraints.txt from pyproject.toml (goes online)
 	$(PYTHON) scripts/pins.py

@@ -98,7 +98,7 @@ _no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep 
 _jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Read with N processes.")
 
 
-@cli.command(epilog=STATUSES)
+@cli.command(epilog=STATUSES, short_help="Say what is wrong with a backend, worst first.")
 @click.argument("paths", nargs=-1, type=_FILE)
 @click.option("--format", "shown", type=click.Choice(FORMATS), default="text", help="What is printed.")
 @click.option(
@@ -110,8 +110,12 @@ _jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Re
     help=f"Write FILE as well; its ending says what: {', '.join(ENDINGS)}. Repeatable.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-@click.option("--fail-at", type=click.Choice(SEVERITIES), help="The least severity that fails the review.")
-@click.option("--confidence", type=click.Choice(CONFIDENCES), help="The least confidence that is shown.")
+@click.option(
+    "--fail-at", type=click.Choice(SEVERITIES), help="The least severity that fails the review (low)."
+)
+@click.option(
+    "--confidence", type=click.Choice(CONFIDENCES), help="The least confidence that is shown (medium)."
+)
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Apply this rule only. Repeatable.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Do not apply this rule. Repeatable.")
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Findings kept in FILE do not count.")
@@ -154,7 +158,7 @@ def review(
     return CLEAN if exit_zero and status == FINDINGS else status
 
 
-@cli.command("map")
+@cli.command("map", short_help="Show the system as it was read.")
 @click.argument("path", default=Path(), type=_FILE)
 @click.option(
     "--format", "shown", type=click.Choice(("text", "json")), default="text", help="What is printed."
@@ -176,7 +180,7 @@ def show_map(path: Path, shown: str, config: Path | None, no_cache: bool, jobs: 
     return CLEAN if system.files else NOTHING
 
 
-@cli.command()
+@cli.command(short_help="Print the page of a rule.")
 @click.argument("rule")
 def explain(rule: str) -> int:
     """Print the page of RULE: what it finds, why that matters, what to do, and code that is bad and good."""

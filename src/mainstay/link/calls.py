@@ -1,9 +1,10 @@
 """What each call resolves to, one pass over each body."""
 
+from mainstay.link.annotations import PLAIN
 from mainstay.link.classes import Classes
 from mainstay.link.draft import Draft, Known
 from mainstay.link.names import Names
-from mainstay.link.values import PLAIN, Values, method_target
+from mainstay.link.values import Values, method_target
 from mainstay.model.code import (
     Assign,
     Attribute,
@@ -92,7 +93,9 @@ class Calls(Values):
             looped = self.known(draft, scope.head[0]) if scope.head else None
             single = len(scope.targets) == 1 and isinstance(looped, Type)
             for target in scope.targets:
-                self._store(draft, target, self.element(looped) if single and isinstance(looped, Type) else None)
+                self._store(
+                    draft, target, self.element(looped) if single and isinstance(looped, Type) else None
+                )
         elif scope.kind is ScopeKind.WITH:
             for context, target in zip(scope.head, scope.targets, strict=False):
                 self._store(draft, target, self.entered(draft, context))
@@ -133,7 +136,12 @@ class Calls(Values):
                 draft.env[target.path] = known
             elif draft.env.get(target.path) is PLAIN:
                 del draft.env[target.path]
-        elif known is not None and draft.owner and target.path.startswith("self.") and target.path.count(".") == 1:
+        elif (
+            known is not None
+            and draft.owner
+            and target.path.startswith("self.")
+            and target.path.count(".") == 1
+        ):
             held = self.attributes.setdefault(draft.owner, {})
             if held.get(target.path[5:]) in (None, PLAIN):
                 held[target.path[5:]] = known
@@ -184,7 +192,9 @@ class Calls(Values):
                 if found:
                     return Target(found, Type(draft.owner))
             elif self.knowledge.callable(f"{base}.{method}"):
-                return Target(f"{base}.{method}", Type(draft.owner), self.knowledge.callable(f"{base}.{method}"))
+                return Target(
+                    f"{base}.{method}", Type(draft.owner), self.knowledge.callable(f"{base}.{method}")
+                )
         return None
 
     def _plain_target(self, draft: Draft, name: str) -> Target | None:
@@ -237,5 +247,3 @@ class Calls(Values):
         if isinstance(found, Type) and function.body.name == "__new__" and target.receiver:
             return target.receiver
         return found
-
-

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mainstay.link.cleaning import ALL, FORMATS, METHODS, PASSING, by_absence, settles, tests_address
 from mainstay.link.draft import Draft
@@ -22,6 +22,7 @@ from mainstay.link.taint import (
     joined,
     lengthened,
     parts_of,
+    prefixes,
     spoken,
     without,
 )
@@ -52,11 +53,17 @@ from mainstay.model.location import Location
 from mainstay.model.system import Target, Type
 
 RECEIVER = "self"  # as a place: what the method is called on
+URL = frozenset({"url"})
+DEEPEST_TEST = 6  # operands and calls inside each other in one test
 COMPARISONS = frozenset({"==", "!=", "in", "not in", "is", "is not", "<", ">", "<=", ">="})
 NOT_BY_LINK = frozenset(
-    {"headers", "META", "COOKIES", "cookies", "user_agent", "url", "path", "full_path", "path_info", "base_url", "host"}
-    | {"get_full_path", "get_full_path_info", "build_absolute_uri", "host_url", "url_root", "script_root", "referrer"}
-)  # what no link can make a visitor send, or is the address of this very service: no way to redirect elsewhere
+    """
+    headers META COOKIES cookies user_agent referrer url path full_path path_info base_url host host_url
+    url_root script_root get_full_path get_full_path_info build_absolute_uri
+    """.split()
+)
+"""What no link can make a visitor send, and this service's own address: they redirect nowhere else."""
+
 ENDS_OF_PATHS = frozenset({"name", "stem", "suffix"})
 
 
@@ -100,6 +107,7 @@ class Carrying:
         self._env: dict[str, Taint] = {}
         self._results: dict[int, Taint] = {}
         self._cleared: Taint = {}
+        self._addresses_checked = False  # the body asks what kind of address a host has
         self._sinks: dict[tuple[str, str], Hit] = {}
         self._returns: Taint = {}
         self.hits: dict[tuple[str, str], Hit] = {}
@@ -134,6 +142,9 @@ class Carrying:
             self._enter(scopes[following])
             following += 1
         clears = {label: sinks for label, sinks in self._cleared.items() if label.startswith("p:")}
+        if self._addresses_checked:
+            for name in self._parameters:
+                clears[f"p:{name}"] = clears.get(f"p:{name}", frozenset()) | URL
         return Summary(self._sinks, self._returns, clears if self._refuses() else {})
 
     def _refuses(self) -> bool:
@@ -167,13 +178,14 @@ class Carrying:
 
     def _left(self, taint: Taint) -> Taint:
         """The taint less what has been made sure of by now."""
-        if not taint or not self._cleared:
+        if not taint or not (self._cleared or self._addresses_checked):
             return taint
         found: Taint = {}
         for label, sinks in taint.items():
-            for cleared, harmless in self._cleared.items():
-                if label == cleared or label.startswith(f"{cleared}."):
-                    sinks = sinks - harmless
+            for whole in prefixes(label):
+                sinks = sinks - self._cleared.get(whole, frozenset())
+            if self._addresses_checked:
+                sinks = sinks - URL
             if sinks:
                 found[label] = sinks
         return found
@@ -294,9 +306,8 @@ class Carrying:
             if label.startswith("s:"):
                 source = self._context.sources.of(label)
                 if source.what == f"`{base.path}`":
-                    label = self._context.sources.label(
-                        Source(f"`{base.path}[{spoken(key)}]`", source.function, source.location, source.harmless)
-                    )
+                    what = f"`{base.path}[{spoken(key)}]`"
+                    label = self._context.sources.label(structs.replace(source, what=what))
             found[label] = sinks
         return self._left(found)
 
@@ -318,7 +329,11 @@ class Carrying:
                 if isinstance(name, Name):
                     old = self._env.get(name.path, NOTHING) if statement.operator else NOTHING
                     self._env[name.path] = joined(old, self._added(statement, taint))
-                elif isinstance(name, Operation) and name.operator == "[]" and isinstance(name.operands[0], Name):
+                elif (
+                    isinstance(name, Operation)
+                    and name.operator == "[]"
+                    and isinstance(name.operands[0], Name)
+                ):
                     held = name.operands[0].path
                     self._env[held] = joined(self._env.get(held, NOTHING), taint)
 
@@ -347,23 +362,16 @@ class Carrying:
 
     def _test(self, value: Value, depth: int = 0) -> None:
         """Take note of what a test makes sure of; lenient: both ways after it count as checked."""
-        if depth > 6:
+        if depth > DEEPEST_TEST:
             return
         if tests_address(value):
-            for label in list(self._cleared) or []:
-                self._cleared[label] |= frozenset({"url"})
-            self._clear_addresses()
+            self._addresses_checked = True
         elif isinstance(value, Operation):
             if value.operator in ("in", "not in", "==", "!=") and len(value.operands) == 2:
                 self._comparison(value.operator, *value.operands)
             elif value.operator not in COMPARISONS:
                 for each in value.operands:
                     self._test(each, depth + 1)
-
-    def _clear_addresses(self) -> None:
-        """The body looks at the kind of address a host has: what it was given is no free choice any more."""
-        for taint in (*self._env.values(), *self._results.values(), {f"p:{n}": ALL for n in self._parameters}):
-            self._clear(taint, frozenset({"url"}))
 
     def _comparison(self, operator: str, left: Value, right: Value) -> None:
         if "in" in operator:
@@ -381,16 +389,18 @@ class Carrying:
     def _is_text(self, value: Value) -> bool:
         return isinstance(value, Literal | Text)
 
-    def _mentioned(self, value: Value) -> Taint:
+    def _mentioned(self, value: Value, depth: int = 0) -> Taint:
         """What a tested expression looks at: through the calls in it, whatever they give."""
         taint = self.taint(value)
+        if depth > DEEPEST_TEST:
+            return taint
         if isinstance(value, Result):
             call = self._draft.body.statements[value.call]
             if isinstance(call, Call):
-                inner = [self._mentioned(each) for each in (*call.arguments, *(k.value for k in call.keywords))]
-                return joined(taint, self._mentioned(call.callee), *inner)
+                values = (call.callee, *call.arguments, *(k.value for k in call.keywords))
+                return joined(taint, *[self._mentioned(each, depth + 1) for each in values])
         if isinstance(value, Attribute):
-            return joined(taint, self._mentioned(value.base))
+            return joined(taint, self._mentioned(value.base, depth + 1))
         if isinstance(value, Name) and "." in value.path:
             return joined(taint, self.taint(Name(value.path.partition(".")[0])))
         return taint
@@ -405,7 +415,9 @@ class Carrying:
         target = self._draft.targets.get(index)
         name = _last(call.callee)
         receiver = self._receiver(call)
-        arguments = joined(*[self.taint(a) for a in call.arguments], *[self.taint(k.value) for k in call.keywords])
+        arguments = joined(
+            *[self.taint(a) for a in call.arguments], *[self.taint(k.value) for k in call.keywords]
+        )
         if receiver or arguments:
             self._clear(self._looked_at(call, receiver, arguments), settles(call, name))
         library = target.library if target else None
@@ -441,9 +453,13 @@ class Carrying:
             self._clear(taint, harmless)
         return without(taint, harmless)
 
-    def _passed(self, call: Call, name: str, target: Target | None, receiver: Taint, arguments: Taint) -> Taint:
+    def _passed(
+        self, call: Call, name: str, target: Target | None, receiver: Taint, arguments: Taint
+    ) -> Taint:
         """What functions that keep their text give back; of any other function nothing is known."""
-        method = isinstance(call.callee, Attribute) or (isinstance(call.callee, Name) and "." in call.callee.path)
+        method = isinstance(call.callee, Attribute) or (
+            isinstance(call.callee, Name) and "." in call.callee.path
+        )
         if receiver and name in METHODS and method:
             key = call.arguments[0] if call.arguments else None
             base = self._before(call)
@@ -478,7 +494,9 @@ class Carrying:
 
     # --- sinks and callees ----------------------------------------------------------------------------
 
-    def _reach(self, index: int, call: Call, target: Target | None, library: Callable, receiver: Taint) -> None:
+    def _reach(
+        self, index: int, call: Call, target: Target | None, library: Callable, receiver: Taint
+    ) -> None:
         assert target is not None
         for sink, place in library.sinks.items():
             taint = receiver if place == RECEIVER else self._given(sink, given(call, place))
@@ -545,7 +563,11 @@ class Carrying:
     def _handed(self, call: Call, callee: Draft) -> dict[str, Taint]:
         """The taint that each parameter of the callee is given."""
         parameters = callee.body.parameters
-        bound = parameters[1:] if parameters and callee.owner and parameters[0].name in ("self", "cls") else parameters
+        bound = (
+            parameters[1:]
+            if parameters and callee.owner and parameters[0].name in ("self", "cls")
+            else parameters
+        )
         found: dict[str, Taint] = {}
         for position, parameter in enumerate(bound):
             value = call.argument(position if parameter.kind == "positional" else None, parameter.name)

@@ -14,25 +14,27 @@ _CHECKS = re.compile(
     r"|^(?:fullmatch|match|isalnum|isdigit|isdecimal|isnumeric|isalpha|isidentifier|is_relative_to|relative_to|commonpath"
     r"|commonprefix|ip_address|ip_network)$"
 )
-_NO_CHECKS = re.compile(r"check_(?:output|call)$|^(?:clean|normalize)$|safe_load|^filter$|mark_safe|check_mark|_or_404$")
+_NO_CHECKS = re.compile(
+    r"check_(?:output|call)$|^(?:clean|normalize)$|safe_load|^filter$|mark_safe|check_mark|_or_404$"
+)
 _HOST_TEST = re.compile(r"(?:is_private|is_global|is_loopback|is_reserved|is_link_local)$")
 
 PASSING = frozenset(
     """
-    str bytes repr format unquote unquote_plus urljoin urlparse urlsplit urlunparse urlunsplit Path PurePath
-    PurePosixPath PosixPath join normpath abspath realpath expanduser fspath text literal_column SQL cast loads
-    b64decode urlsafe_b64decode list tuple set sorted reversed dict iter next copy deepcopy getaddrinfo gethostbyname
-    model_dump URL iri_to_uri iri_to_uri uri_to_iri force_str smart_str escape_string Markup from_user_input
+    str bytes repr format unquote unquote_plus urljoin urlparse urlsplit urlunparse urlunsplit Path
+    PurePath PurePosixPath PosixPath join normpath abspath realpath expanduser fspath text literal_column SQL cast loads
+    b64decode urlsafe_b64decode list tuple set sorted reversed dict iter next copy deepcopy getaddrinfo
+    gethostbyname URL iri_to_uri uri_to_iri force_str smart_str Markup
     """.split()
 )
 """Functions whose result says what their arguments say, by their last name."""
 
 METHODS = frozenset(
     """
-    get getlist getone getall get_all pop popitem setdefault items values keys strip lstrip rstrip lower upper title
-    capitalize casefold encode decode format join split rsplit splitlines partition rpartition replace removeprefix
-    removesuffix zfill expandtabs translate copy geturl dict model_dump to_dict json get_json joinpath resolve absolute
-    expanduser with_suffix with_name as_posix unicode_string to_python read readline parent __str__ first
+    get getlist getone getall get_all pop popitem setdefault items values keys strip lstrip rstrip lower
+    upper title capitalize casefold encode decode format join split rsplit splitlines partition rpartition
+    replace removeprefix removesuffix zfill expandtabs translate copy geturl dict model_dump to_dict json
+    get_json joinpath resolve absolute expanduser with_suffix with_name as_posix unicode_string read readline
     """.split()
 )
 """Methods whose result says what their receiver says."""
@@ -42,7 +44,7 @@ FORMATS = frozenset({"format", "join", "replace", "joinpath", "with_name"})
 
 
 def settles(call: Call, name: str) -> frozenset[str]:
-    """The sinks for which a call whose callee is named so answers, or makes sure, that a value is harmless."""
+    """The sinks for which calling what is named so tells, or makes sure, that a value is harmless."""
     if name == "startswith":
         return _by_prefix(call)
     if name in ("endswith", "removeprefix"):

@@ -52,7 +52,11 @@ class Deadlines:
     def _own(self, draft: Draft) -> dict[int, Deadline]:
         found = {}
         for at, target in draft.targets.items():
-            if target.library and target.library.timeout and (target.library.effects or target.library.executes):
+            if (
+                target.library
+                and target.library.timeout
+                and (target.library.effects or target.library.executes)
+            ):
                 call = draft.body.statements[at]
                 if isinstance(call, Call):
                     found[at] = self._decide(draft, at, call, target, target.library.timeout)
@@ -126,7 +130,9 @@ class Deadlines:
             inner = draft.targets.get(value.call)
             call = draft.body.statements[value.call]
             if inner and inner.library and inner.library.timeout and isinstance(call, Call):
-                return self._given(draft, call, inner.library.timeout) or by_default(inner.library.timeout, inner.name)
+                return self._given(draft, call, inner.library.timeout) or by_default(
+                    inner.library.timeout, inner.name
+                )
         return Deadline(Bound.BOUNDED, why="a timeout is given")
 
     def _constant(self, draft: Draft, path: str) -> tuple[Draft, Value] | None:
@@ -147,7 +153,9 @@ class Deadlines:
 
     def _spread(self, draft: Draft, call: Call, places: list[int | str | tuple[int, str]]) -> Deadline:
         """A `**options` may hold the timeout."""
-        words = {place if isinstance(place, str) else place[1] for place in places if not isinstance(place, int)}
+        words = {
+            place if isinstance(place, str) else place[1] for place in places if not isinstance(place, int)
+        }
         for keyword in call.keywords:
             if keyword.name or not isinstance(keyword.value, Name):
                 continue
@@ -249,7 +257,7 @@ class Deadlines:
         if factory is None:
             return None
         for statement in factory.body.statements:
-            value = statement.value if isinstance(statement, Return) or type(statement).__name__ == "Yield" else None  # type: ignore[union-attr]
+            value = statement.value if isinstance(statement, Return | Yield) else None
             if value is not None:
                 found = self._construction(factory, value, depth + 1)
                 if found:
@@ -363,7 +371,10 @@ def reassigned(draft: Draft, name: str) -> bool:
 def sets_default(draft: Draft, name: str, words: set[str]) -> bool:
     """`kwargs.setdefault("timeout", 5)` or `kwargs["timeout"] = 5` in the wrapper's body."""
     for statement in draft.body.statements:
-        if isinstance(statement, Call) and statement.callee in (Name(f"{name}.setdefault"), Name(f"{name}.update")):
+        if isinstance(statement, Call) and statement.callee in (
+            Name(f"{name}.setdefault"),
+            Name(f"{name}.update"),
+        ):
             first = statement.arguments[0] if statement.arguments else None
             if isinstance(first, Literal) and first.value in words:
                 return True
@@ -371,7 +382,11 @@ def sets_default(draft: Draft, name: str, words: set[str]) -> bool:
                 return True
         if isinstance(statement, Assign):
             for target in statement.targets:
-                if isinstance(target, Operation) and target.operator == "[]" and target.operands[0] == Name(name):
+                if (
+                    isinstance(target, Operation)
+                    and target.operator == "[]"
+                    and target.operands[0] == Name(name)
+                ):
                     key = target.operands[-1]
                     if isinstance(key, Literal) and key.value in words:
                         return True

@@ -12,7 +12,9 @@ from mainstay.model.flow import definition, text_of
 from mainstay.model.system import Bound, Deadline, Dependency, Function, Role
 
 SUFFIXES = re.compile(r"_?(base|api)?_?(url|uri|host|endpoint|address|root)$", re.IGNORECASE)
-PLAIN = frozenset({"", "base", "api", "self", "request", "settings", "config", "full", "the", "target", "server"})
+PLAIN = frozenset(
+    {"", "base", "api", "self", "request", "settings", "config", "full", "the", "target", "server"}
+)
 
 
 def find_dependencies(functions: Mapping[str, Function], knowledge: Knowledge) -> tuple[Dependency, ...]:
@@ -48,7 +50,8 @@ def service_name(function: Function, at: int, effect: Effect, knowledge: Knowled
     A library that talks to one service only (stripe, redis) gives it its own name.
     """
     library = knowledge.is_library(function.targets[at].name)
-    place = function.targets[at].library.sinks.get("url") if function.targets[at].library else None
+    known = function.targets[at].library
+    place = known.sinks.get("url") if known else None
     if place is None:
         return effect.target or (library.library if library else "")
     value = given(function.call(at), place)
@@ -73,5 +76,3 @@ def _by_address(function: Function, value: Value, at: int, hops: int = 0) -> str
         last = SUFFIXES.sub("", path.rpartition(".")[2].strip("_")).strip("_").lower()
         return "" if last in PLAIN or len(last) < 3 else last
     return ""
-
-

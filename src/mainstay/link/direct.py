@@ -5,7 +5,21 @@ import re
 from mainstay.link.calls import Calls
 from mainstay.link.draft import Draft
 from mainstay.link.values import given
-from mainstay.model.code import Attribute, Call, Code, Display, Fate, Literal, Name, Operation, Result, Text, Value
+from mainstay.model.code import (
+    Assign,
+    Attribute,
+    Body,
+    Call,
+    Code,
+    Display,
+    Fate,
+    Literal,
+    Name,
+    Operation,
+    Result,
+    Text,
+    Value,
+)
 from mainstay.model.effect import DATABASE, WRITES, Effect, EffectKind, EnclosureKind
 from mainstay.model.flow import definition
 from mainstay.model.library import Callable
@@ -26,7 +40,9 @@ SQL_VERBS = {
     "with": EffectKind.READ,
 }
 SQL_TABLE = re.compile(r"\b(?:from|into|update|table)\s+(?:only\s+)?[\"`]?([\w.]+)", re.IGNORECASE)
-SQL_LOCK = re.compile(r"\bfor\s+(?:no\s+key\s+)?update\b|\bpg_(?:try_)?advisory_(?:xact_)?lock", re.IGNORECASE)
+SQL_LOCK = re.compile(
+    r"\bfor\s+(?:no\s+key\s+)?update\b|\bpg_(?:try_)?advisory_(?:xact_)?lock", re.IGNORECASE
+)
 
 
 class Direct:
@@ -54,7 +70,9 @@ class Direct:
         found += [Effect(EffectKind.RAISE, self._knowledge.canonical(name)) for name in library.raises]
         return tuple(self.intern(effect) for effect in found)
 
-    def _effect(self, draft: Draft, call: Call, target: Target, library: Callable, kind: EffectKind) -> Effect:
+    def _effect(
+        self, draft: Draft, call: Call, target: Target, library: Callable, kind: EffectKind
+    ) -> Effect:
         receiver = target.receiver
         if kind is EffectKind.UPDATE and receiver is not None and receiver.fresh:
             kind = EffectKind.INSERT
@@ -63,7 +81,7 @@ class Direct:
         about = self._about(draft, call, target, library)
         if not about and kind not in DATABASE:
             about = target.name.partition(".")[0]
-        return Effect(kind, about, self._blocks(call, library), self._repeats(call, library, kind))
+        return Effect(kind, about, self._blocks(call, library), self._repeats(draft, call, library, kind))
 
     def _is_loaded(self, draft: Draft, call: Call, library: Callable) -> bool:
         """Whether the object that is added came out of the database, so that adding it inserts nothing.
@@ -102,12 +120,14 @@ class Direct:
             return False
         return bool(library.blocking)
 
-    def _repeats(self, call: Call, library: Callable, kind: EffectKind) -> bool:
+    def _repeats(self, draft: Draft, call: Call, library: Callable, kind: EffectKind) -> bool:
         if library.repeatable is not None and library.repeatable:
             return True
-        if any(mentions(call, key) for key in library.key):
+        if any(mentions(draft.body, call, key) for key in library.key):
             return True
-        if library.upserts or (kind in WRITES and kind is not EffectKind.INSERT and library.repeatable is None):
+        if library.upserts or (
+            kind in WRITES and kind is not EffectKind.INSERT and library.repeatable is None
+        ):
             return True
         return library.repeatable is None and kind in REPEATABLE
 
@@ -136,7 +156,7 @@ class Direct:
         return effects
 
     def _upserts(self, draft: Draft, value: Value | None) -> bool:
-        """Whether a call in the chain that built a statement settles conflicts (`.on_conflict_do_nothing()`)."""
+        """Whether the chain that built a statement settles conflicts (`.on_conflict_do_nothing()`)."""
         if isinstance(value, Name):
             assigned = definition(draft.body, value.path, len(draft.body.statements))
             value = assigned[1] if assigned else None
@@ -145,7 +165,9 @@ class Direct:
             if target and target.library and target.library.upserts:
                 return True
             call = draft.body.statements[value.call]
-            value = call.callee.base if isinstance(call, Call) and isinstance(call.callee, Attribute) else None
+            value = (
+                call.callee.base if isinstance(call, Call) and isinstance(call.callee, Attribute) else None
+            )
         return False
 
     def _executes(self, known: Type) -> EffectKind | None:
@@ -191,7 +213,14 @@ class Direct:
         """How a call of a project's function runs it."""
         if not callee.body.is_async or callee.body.is_generator or call.awaited:
             return "call"
-        if call.fate in (Fate.RETURNED, Fate.STORED, Fate.ITERATED, Fate.ENTERED, Fate.YIELDED, Fate.COMBINED):
+        if call.fate in (
+            Fate.RETURNED,
+            Fate.STORED,
+            Fate.ITERATED,
+            Fate.ENTERED,
+            Fate.YIELDED,
+            Fate.COMBINED,
+        ):
             return "call"
         return "coroutine"
 
@@ -209,9 +238,13 @@ class Direct:
             target = draft.targets.get(value.call)
             if target is None:
                 return []
-            if target.name in ("functools.partial",):
+            if target.name == "functools.partial":
                 inner = draft.body.statements[value.call]
-                return self._callees(draft, inner.arguments[0]) if isinstance(inner, Call) and inner.arguments else []
+                return (
+                    self._callees(draft, inner.arguments[0])
+                    if isinstance(inner, Call) and inner.arguments
+                    else []
+                )
             return [target.name] if target.name in self._calls.names.functions else []
         if isinstance(value, Display):
             return [name for item in value.items for name in self._callees(draft, item)]
@@ -260,14 +293,41 @@ def short(dotted: str) -> str:
     return dotted.rpartition(".")[2]
 
 
-def mentions(call: Call, key: str) -> bool:
-    """Whether a keyword, or a header in a dict that is passed, has that name."""
+def mentions(body: Body, call: Call, key: str) -> bool:
+    """Whether a keyword, or a header in a dict that is passed or built here, has that name."""
     if call.keyword(key) is not None:
         return True
     for keyword in call.keywords:
         value = keyword.value
-        if isinstance(value, Display) and value.kind == "dict":
-            for item in value.keys:
-                if isinstance(item, Literal) and str(item.value).lower() == key.lower():
-                    return True
+        if isinstance(value, Name):
+            if sets_item(body, value, key):
+                return True
+            before = body.statements.index(call)
+            value = (definition(body, value.path, before) or (0, value))[1]
+        if (
+            isinstance(value, Display)
+            and value.kind == "dict"
+            and any(same(item, key) for item in value.keys)
+        ):
+            return True
     return False
+
+
+def sets_item(body: Body, name: Name, key: str) -> bool:
+    """Whether the body says `name[key] = ...`."""
+    return any(
+        isinstance(target, Operation)
+        and target.operator == "[]"
+        and target.operands[0] == name
+        and same(target.operands[-1], key)
+        for statement in body.statements
+        if isinstance(statement, Assign)
+        for target in statement.targets
+    )
+
+
+def same(item: Value, key: str) -> bool:
+    """Whether a literal is that key, however it is spelt: `Idempotency-Key` or `idempotency_key`."""
+    return isinstance(item, Literal) and str(item.value).lower().replace("_", "-") == key.lower().replace(
+        "_", "-"
+    )

@@ -31,7 +31,9 @@ class Draft:
         "yielded",
     )
 
-    def __init__(self, name: str, file: File, index: int, body: Body, owner: str, parent: "Draft | None") -> None:
+    def __init__(
+        self, name: str, file: File, index: int, body: Body, owner: str, parent: "Draft | None"
+    ) -> None:
         self.name = name
         self.file = file
         self.index = index

@@ -170,7 +170,8 @@ class Effects:
             ]
             self._handlers[draft.name] = handlers
         return not any(
-            first <= at < last and self._exceptions.catches(caught, exception) for first, last, caught in handlers
+            first <= at < last and self._exceptions.catches(caught, exception)
+            for first, last, caught in handlers
         )
 
 

@@ -2,7 +2,19 @@
 
 from mainstay.link.calls import Calls
 from mainstay.link.draft import Draft
-from mainstay.model.code import Attribute, Call, Display, Leave, Name, Raise, Result, Return, Scope, ScopeKind, Value
+from mainstay.model.code import (
+    Attribute,
+    Call,
+    Display,
+    Leave,
+    Name,
+    Raise,
+    Result,
+    Return,
+    Scope,
+    ScopeKind,
+    Value,
+)
 from mainstay.model.effect import Enclosure, EnclosureKind
 from mainstay.model.location import Location
 from mainstay.model.system import Type
@@ -59,7 +71,9 @@ class Enclosures:
             for kind, name, caught in self._entered(draft, context):
                 what = f"with {name.rpartition('.')[2]}"
                 found.append(
-                    Enclosure(kind, scope.first, scope.last, place, what, name, statement, index, caught=caught)
+                    Enclosure(
+                        kind, scope.first, scope.last, place, what, name, statement, index, caught=caught
+                    )
                 )
         return found
 
@@ -107,7 +121,9 @@ class Enclosures:
         if at < 0:
             return []
         kinds = (EnclosureKind.TRANSACTION, EnclosureKind.LOCK, EnclosureKind.DEADLINE, EnclosureKind.LIMIT)
-        found = [(e.kind, function.name, e.caught) for e in self.of(function) if e.holds(at) and e.kind in kinds]
+        found = [
+            (e.kind, function.name, e.caught) for e in self.of(function) if e.holds(at) and e.kind in kinds
+        ]
         commits = any(
             index > at and target.library and "commit" in target.library.effects
             for index, target in function.targets.items()
@@ -141,8 +157,16 @@ class Enclosures:
         if scope.kind is ScopeKind.FOR and not self._counts(draft, scope):
             return False
         for at, inner in enumerate(draft.body.scopes):
-            if inner.kind is ScopeKind.TRY and inner.parent == index and self._leaves(draft, at, inner, scope):
-                handlers = [(i, h) for i, h in enumerate(draft.body.scopes) if h.kind is ScopeKind.HANDLER and h.of == at]
+            if (
+                inner.kind is ScopeKind.TRY
+                and inner.parent == index
+                and self._leaves(draft, at, inner, scope)
+            ):
+                handlers = [
+                    (i, h)
+                    for i, h in enumerate(draft.body.scopes)
+                    if h.kind is ScopeKind.HANDLER and h.of == at
+                ]
                 if any(self._goes_on(draft, i, handler) for i, handler in handlers):
                     return True
         return False
@@ -159,10 +183,14 @@ class Enclosures:
 
     def _leaves(self, draft: Draft, at: int, inner: Scope, loop: Scope) -> bool:
         """Whether the `try`, its `else`, or what follows it in the loop, returns or breaks."""
-        own = {at} | {i for i, s in enumerate(draft.body.scopes) if s.kind is ScopeKind.TRY_ELSE and s.of == at}
+        own = {at} | {
+            i for i, s in enumerate(draft.body.scopes) if s.kind is ScopeKind.TRY_ELSE and s.of == at
+        }
         for index in range(inner.first, loop.last):
             statement = draft.body.statements[index]
-            leaving = isinstance(statement, Return) or (isinstance(statement, Leave) and statement.word == "break")
+            leaving = isinstance(statement, Return) or (
+                isinstance(statement, Leave) and statement.word == "break"
+            )
             if leaving and (statement.scope in own or statement.scope == inner.parent):
                 return True
         return False
@@ -191,7 +219,13 @@ class Enclosures:
         place = Location(draft.file.path, scope.line)
         return [
             Enclosure(
-                EnclosureKind.HANDLER, scope.first, scope.last, place, "try", scope=index, caught=tuple(caught)
+                EnclosureKind.HANDLER,
+                scope.first,
+                scope.last,
+                place,
+                "try",
+                scope=index,
+                caught=tuple(caught),
             )
         ]
 
@@ -232,5 +266,3 @@ def describe(value: Value) -> str:
     if isinstance(value, Display):
         return ", ".join(map(describe, value.items))
     return "item"
-
-

@@ -24,7 +24,9 @@ READ = frozenset({Role.SOURCE})
 
 def find_flows(calls: Calls, operations: Sequence[Operation]) -> tuple[Flow, ...]:
     """Every flow from what a requester fills, or from a request, to a sink."""
-    return tuple(sorted(_Flows(calls, operations).find(), key=lambda f: (f.location, f.sink, f.source, f.what)))
+    return tuple(
+        sorted(_Flows(calls, operations).find(), key=lambda f: (f.location, f.sink, f.source, f.what))
+    )
 
 
 class _Flows:
@@ -93,16 +95,17 @@ class _Flows:
             for (label, sink), hit in hits.items():
                 source = self._sources.of(label)
                 operation = self._served.get(source.function) or self._served.get(function)
-                of = f" of {_spoken(operation)}" if operation else f" in {self._names.functions[source.function].body.qualname}"
+                of = (
+                    f" of {_spoken(operation)}"
+                    if operation
+                    else f" in {self._names.functions[source.function].body.qualname}"
+                )
                 yield _flow(sink, source.what + of, source.location, hit)
 
 
 def graph_of(drafts: Mapping[str, Draft]) -> dict[str, list[str]]:
     """Which functions each one calls, now or later."""
-    return {
-        name: list(dict.fromkeys(_called(draft, drafts)))
-        for name, draft in drafts.items()
-    }
+    return {name: list(dict.fromkeys(_called(draft, drafts))) for name, draft in drafts.items()}
 
 
 def _called(draft: Draft, drafts: Mapping[str, Draft]) -> Iterable[str]:

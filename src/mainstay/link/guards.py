@@ -8,10 +8,17 @@ from mainstay.link.lookup import Lookup, Placed, at, where
 from mainstay.link.names import join
 from mainstay.link.permissions import Permissions
 from mainstay.link.publications import Publication
-from mainstay.link.refusals import Refusals, checks_caller
+from mainstay.link.refusals import UNKNOWN, Refusals, checks_caller
 from mainstay.link.routers import Routers
-from mainstay.link.words import conventional, sounds_authenticating, sounds_checking, sounds_like_a_resource, sounds_optional, sounds_public
-from mainstay.model.code import Call, Literal, Name, Operation, Result, Value
+from mainstay.link.words import (
+    conventional,
+    sounds_authenticating,
+    sounds_checking,
+    sounds_like_a_resource,
+    sounds_optional,
+    sounds_public,
+)
+from mainstay.model.code import Call, Literal, Operation, Result, Value
 from mainstay.model.location import Location
 from mainstay.model.system import Guard
 
@@ -61,7 +68,9 @@ class Guards:
 
     def _of_parameters(self, draft: Draft) -> Iterator[Guard]:
         for parameter in draft.body.parameters:
-            for placed in self._routers.injected(draft.parent or draft, parameter.annotation, parameter.default):
+            for placed in self._routers.injected(
+                draft.parent or draft, parameter.annotation, parameter.default
+            ):
                 yield from self._judge(*placed)
 
     def _of_publishing(self, publication: Publication) -> Iterator[Guard]:
@@ -126,24 +135,26 @@ class Guards:
             placed = self._lookup.value_of(name)
             made = self._lookup.identity(*placed) if placed else ""
             refusal = self._refusals.of(made) if made else None
+        told = sounds_authenticating(name)
+        if refusal is not None and refusal.code != UNKNOWN and not told:
+            refusal = self._refusals.of(name, 1)  # a 403 for some other reason may lie far away
         optional = sounds_optional(name)
         if refusal is not None and not (optional and refusal.code != 401):
             return Guard(name, place, not optional, False, refusal.why)
-        if sounds_authenticating(name):
-            return Guard(name, place, True, False, "its name says so")
-        return Guard(name, place, False)
+        return Guard(name, place, told, False, "its name says so" if told else "")
 
     def _decorating(self, home: Draft, value: Value) -> Guard | None:
         """`@method_decorator(login_required)`: the guard is the argument."""
         call = home.body.statements[value.call] if isinstance(value, Result) else None
-        if not isinstance(call, Call) or self._lookup.identity(home, value).rpartition(".")[2] != "method_decorator":
+        if (
+            not isinstance(call, Call)
+            or self._lookup.identity(home, value).rpartition(".")[2] != "method_decorator"
+        ):
             return None
         found: Guard | None = None
-        for _, item in [(home, a) for a in call.arguments[:1]]:
-            inner = [item] if not isinstance(item, Name) else [item]
-            inner = [each for _, each in self._lookup.items(home, item)] or inner
-            for each in inner:
-                for guard in self._judge(home, each):
+        for item in call.arguments[:1]:
+            for placed in list(self._lookup.items(home, item)) or [(home, item)]:
+                for guard in self._judge(*placed):
                     if found is None or guard.authenticates:
                         found = guard
         return found
@@ -171,7 +182,13 @@ class Guards:
             else:
                 known = self._calls.knowledge.callable(name)
                 if known is not None and (known.authenticates or known.public):
-                    yield Guard(name, where(publication.handler), known.authenticates, known.public, "a base of the view")
+                    yield Guard(
+                        name,
+                        where(publication.handler),
+                        known.authenticates,
+                        known.public,
+                        "a base of the view",
+                    )
         yield from self._permissions.of_view(publication)
         yield from self._of_hooks(view)
 
@@ -199,7 +216,9 @@ class Guards:
             if refusal is None and method in DECIDING:
                 tested = checks_caller(self._names.functions[function])
                 if tested:
-                    yield Guard(function, where(self._names.functions[function]), True, False, f"tests {tested}")
+                    yield Guard(
+                        function, where(self._names.functions[function]), True, False, f"tests {tested}"
+                    )
             elif refusal is not None:
                 yield Guard(function, where(self._names.functions[function]), True, False, refusal.why)
 
@@ -220,6 +239,8 @@ class Guards:
             if target.name not in self._names.functions or not isinstance(call, Call):
                 continue
             callee = self._refusals.of(target.name, HEAD_DEPTH)
+            if callee is not None and callee.code != UNKNOWN and not sounds_authenticating(target.name):
+                callee = None  # a 403 for some other reason, far from the handler
             if callee is not None or sounds_checking(target.name):
                 why = callee.why if callee else "its name says so"
                 yield Guard(target.name, at(draft, call), True, False, why)
@@ -235,12 +256,29 @@ class Guards:
 
 HOOKS = frozenset(
     {
-        "dispatch", "initial", "setup", "prepare", "test_func", "has_permission", "check_permissions",
-        "check_access", "_check_access", "before_request", "authenticate", "authorize", "get_permissions",
-        "get_queryset", "get_object", "process_request", "__call__", "get_current_user",
+        "dispatch",
+        "initial",
+        "setup",
+        "prepare",
+        "test_func",
+        "has_permission",
+        "check_permissions",
+        "check_access",
+        "_check_access",
+        "before_request",
+        "authenticate",
+        "authorize",
+        "get_permissions",
+        "get_queryset",
+        "get_object",
+        "process_request",
+        "__call__",
+        "get_current_user",
     }
 )
-DECIDING = frozenset({"test_func", "has_permission", "dispatch", "get_permissions", "check_permissions", "check_access"})
+DECIDING = frozenset(
+    {"test_func", "has_permission", "dispatch", "get_permissions", "check_permissions", "check_access"}
+)
 
 
 def _factory(provider: Placed) -> str:

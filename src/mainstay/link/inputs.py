@@ -9,14 +9,32 @@ from mainstay.model.system import Operation as Published
 
 PLAIN = frozenset(
     """
-    int float bool complex UUID UUID1 UUID3 UUID4 UUID5 datetime date time timedelta Decimal PositiveInt NegativeInt
-    NonNegativeInt PositiveFloat NonNegativeFloat StrictInt StrictBool conint confloat Literal Enum StrEnum IntEnum
-    AwareDatetime NaiveDatetime PastDate FutureDate EmailStr IPvAnyAddress ByteSize None NoneType ObjectId
+    int float bool complex UUID UUID1 UUID3 UUID4 UUID5 datetime date time timedelta Decimal PositiveInt
+    NegativeInt NonNegativeInt PositiveFloat NonNegativeFloat StrictInt StrictBool conint confloat Literal
+    Enum StrEnum IntEnum AwareDatetime NaiveDatetime PastDate FutureDate EmailStr IPvAnyAddress ByteSize None NoneType ObjectId
     """.split()
 )
-TEXTUAL = frozenset({"str", "Any", "object", "bytes", "AnyStr", "HttpUrl", "AnyUrl", "AnyHttpUrl", "dict", "Dict", "Mapping"})
-WRAPPING = frozenset({"Optional", "Union", "list", "List", "set", "Set", "tuple", "Sequence", "Iterable", "Mapped", "frozenset"})
-_CONVERTERS = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|{(\w+)(?::(\w+))?}|\(\?P<(\w+)>((?:[^()\\]|\\.)*)\)")
+TEXTUAL = frozenset(
+    {"str", "Any", "object", "bytes", "AnyStr", "HttpUrl", "AnyUrl", "AnyHttpUrl", "dict", "Dict", "Mapping"}
+)
+WRAPPING = frozenset(
+    {
+        "Optional",
+        "Union",
+        "list",
+        "List",
+        "set",
+        "Set",
+        "tuple",
+        "Sequence",
+        "Iterable",
+        "Mapped",
+        "frozenset",
+    }
+)
+_CONVERTERS = re.compile(
+    r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|{(\w+)(?::(\w+))?}|\(\?P<(\w+)>((?:[^()\\]|\\.)*)\)"
+)
 _HARMLESS_CONVERTERS = frozenset({"int", "float", "uuid", "slug", "id", "date"})
 
 
@@ -28,7 +46,7 @@ class Inputs:
         self._names = lookup.names
 
     def may_be_text(self, draft: Draft, parameter: str, path: str) -> bool:
-        """Whether attribute `path` of a parameter (or the parameter) may hold text of the requester's choice."""
+        """Whether a parameter, or its attribute `path`, may hold text of the requester's choice."""
         for each in draft.body.parameters:
             if each.name == parameter:
                 home = draft.parent or draft
@@ -45,18 +63,24 @@ class Inputs:
                 return each.annotation is not None and not self._text(home, each.annotation, "", unknown=True)
         return False
 
-    def _text(self, home: Draft, annotation: Value | None, path: str, depth: int = 0, unknown: bool = False) -> bool:
+    def _text(
+        self, home: Draft, annotation: Value | None, path: str, depth: int = 0, unknown: bool = False
+    ) -> bool:
         if annotation is None or depth > 6:
             return True
         if isinstance(annotation, Literal):
-            return annotation.value is not None and self._named(home, str(annotation.value).strip(), path, depth, unknown)
+            return annotation.value is not None and self._named(
+                home, str(annotation.value).strip(), path, depth, unknown
+            )
         if isinstance(annotation, Operation) and annotation.operator == "[]":
             return self._subscripted(home, annotation, path, depth, unknown)
         if isinstance(annotation, Operation):
             return any(self._text(home, each, path, depth + 1, unknown) for each in annotation.operands)
         if isinstance(annotation, Result):
             return not self._is_constrained(home, annotation)
-        return self._named(home, annotation.path, path, depth, unknown) if isinstance(annotation, Name) else True
+        return (
+            self._named(home, annotation.path, path, depth, unknown) if isinstance(annotation, Name) else True
+        )
 
     def _subscripted(self, home: Draft, value: Operation, path: str, depth: int, unknown: bool) -> bool:
         base, key = value.operands[0], value.operands[-1]
@@ -74,7 +98,7 @@ class Inputs:
     def _named(self, home: Draft, text: str, path: str, depth: int, unknown: bool) -> bool:
         last = text.rpartition(".")[2].rpartition("[")[2].strip("]\"' ")
         if last in TEXTUAL:
-            return True
+            return not path or last not in ("str", "bytes")
         if last in PLAIN:
             return False
         name = self._lookup.identity(home, Name(text))
@@ -101,7 +125,9 @@ class Inputs:
                 if isinstance(statement, Assign) and statement.targets == (Name(head),) and body is not None:
                     if self._is_constrained(body, statement.value):
                         return False
-                    return statement.annotation is not None and self._text(body, statement.annotation, rest, depth + 1)
+                    return statement.annotation is not None and self._text(
+                        body, statement.annotation, rest, depth + 1
+                    )
         return False
 
     def _is_constrained(self, home: Draft, value: Value | None) -> bool:
@@ -129,7 +155,9 @@ def converters(published: Published) -> dict[str, str]:
 def harmless_in_path(converter: str) -> frozenset[str]:
     """The sinks for which a path parameter is harmless: one without a slash leads into no other folder."""
     every = frozenset({"sql", "url", "path", "redirect", "command", "html"})
-    if converter in _HARMLESS_CONVERTERS or (converter and not re.search(r"[.^]", converter) and "\\" in converter):
+    if converter in _HARMLESS_CONVERTERS or (
+        converter and not re.search(r"[.^]", converter) and "\\" in converter
+    ):
         return every
     if converter == "path" or ".*" in converter or ".+" in converter:
         return frozenset()

@@ -112,9 +112,19 @@ def _goes_on(draft: Draft, test: Value) -> bool:
         return any(_goes_on(draft, each) for each in test.operands)
     if isinstance(test, Result):
         call = draft.body.statements[test.call]
-        return isinstance(call, Call) and isinstance(call.callee, Name) and call.callee.path.endswith(".is_set")
+        return (
+            isinstance(call, Call) and isinstance(call.callee, Name) and call.callee.path.endswith(".is_set")
+        )
     return isinstance(test, Name) and test.path.rpartition(".")[2].strip("_") in (
-        "running", "stop", "stopped", "should_stop", "should_exit", "shutdown", "is_running", "closing", "closed",
+        "running",
+        "stop",
+        "stopped",
+        "should_stop",
+        "should_exit",
+        "shutdown",
+        "is_running",
+        "closing",
+        "closed",
     )
 
 

@@ -8,7 +8,9 @@ from mainstay.model.effect import Effect, EffectKind
 from mainstay.model.flow import definition
 from mainstay.model.system import Type
 
-CONSUMERS = frozenset({"list", "tuple", "set", "len", "bool", "sorted", "sum", "any", "all", "max", "min", "dict"})
+CONSUMERS = frozenset(
+    {"list", "tuple", "set", "len", "bool", "sorted", "sum", "any", "all", "max", "min", "dict"}
+)
 
 
 def loading(draft: Draft, calls: Calls, direct: Direct) -> dict[int, Effect]:
@@ -33,7 +35,11 @@ def _read(draft: Draft, calls: Calls, value: Value, *, blocking: bool) -> Effect
     known = calls.known(draft, value)
     if not isinstance(known, Type):
         return None
-    names = [known.name, *calls.classes.ancestry(known.name)] if known.name in calls.names.classes else [known.name]
+    names = (
+        [known.name, *calls.classes.ancestry(known.name)]
+        if known.name in calls.names.classes
+        else [known.name]
+    )
     for name in names:
         for ancestor in calls.knowledge.ancestry(name):
             library = calls.knowledge.type(ancestor)

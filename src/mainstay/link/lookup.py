@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from mainstay.link.calls import Calls
 from mainstay.link.draft import Draft
 from mainstay.link.names import join
-from mainstay.model.code import Assign, Attribute, Call, Display, Literal, Name, Operation, Result, ScopeKind, Value
+from mainstay.model.code import (
+    Assign,
+    Attribute,
+    Call,
+    Display,
+    Literal,
+    Name,
+    Operation,
+    Result,
+    ScopeKind,
+    Value,
+)
 from mainstay.model.library import Callable
 from mainstay.model.location import Location
 from mainstay.model.system import Target, Type
@@ -22,6 +33,7 @@ class Lookup:
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
         self.names = calls.names
+        self._overridden: dict[tuple[str, str], Callable | None] = {}
         self._locals: dict[str, dict[str, Value]] = {}
 
     def identity(self, draft: Draft, value: Value | None) -> str:
@@ -160,6 +172,12 @@ class Lookup:
         """What a library says of a callable, also where a method of the project overrides it."""
         if target is None or target.library is not None:
             return target.library if target else None
+        key = (target.name, target.receiver.name if target.receiver else "")
+        if key not in self._overridden:
+            self._overridden[key] = self._knowledge_above(target)
+        return self._overridden[key]
+
+    def _knowledge_above(self, target: Target) -> Callable | None:
         owner, _, method = target.name.rpartition(".")
         owners = [target.receiver.name] if target.receiver else []
         for name in (*owners, owner):

@@ -7,7 +7,7 @@ from mainstay.link.lookup import Lookup, Placed, where
 from mainstay.link.publications import IGNORED_ROLES, Publication
 from mainstay.link.refusals import Refusals
 from mainstay.link.words import sounds_authenticating, sounds_public
-from mainstay.model.code import Call, Display, Literal, Name, Operation, Result, Return, Value
+from mainstay.model.code import Call, Display, Literal, Operation, Result, Return, Value
 from mainstay.model.location import Location
 from mainstay.model.system import Guard
 
@@ -138,10 +138,14 @@ class Permissions:
         method = methods.get("has_permission") or methods.get("has_object_permission")
         if method is not None and self._always(method):
             return Guard(name, place, False, True, "has_permission always returns True")
-        return Guard(name, place, method is not None or sounds_authenticating(name), False, "a permission of the project")
+        return Guard(
+            name,
+            place,
+            method is not None or sounds_authenticating(name),
+            False,
+            "a permission of the project",
+        )
 
     def _always(self, method: str) -> bool:
         returns = [s for s in self._names.functions[method].body.statements if isinstance(s, Return)]
         return bool(returns) and all(s.value == Literal(True) for s in returns)
-
-

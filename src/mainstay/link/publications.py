@@ -11,7 +11,8 @@ from mainstay.link.names import join
 from mainstay.link.routers import Routers
 from mainstay.link.values import given
 from mainstay.model.code import Attribute, Call, Display, Literal, Name, Result, Text, Value
-from mainstay.model.library import Callable, Route
+from mainstay.model.code import Operation as Operator
+from mainstay.model.library import Callable, Route, Type
 from mainstay.model.location import Basis
 from mainstay.model.system import Operation, Role
 
@@ -59,7 +60,9 @@ class Publications:
         self._calls = lookup.calls
         self._names = lookup.names
         self._routers = routers
-        self._extended = {base for name in self._names.classes for base in self._calls.classes.direct_bases(name)}
+        self._extended = {
+            base for name in self._names.classes for base in self._calls.classes.direct_bases(name)
+        }
 
     def find(self) -> list[Publication]:
         """All operations, those of tests and scripts left out, in the order of files and lines."""
@@ -111,7 +114,12 @@ class Publications:
             return None
         call = home.body.statements[value.call]
         library = self._lookup.knowledge_of(home.targets.get(value.call))
-        if not isinstance(call, Call) or library is None or library.route is None or library.route.handler is not None:
+        if (
+            not isinstance(call, Call)
+            or library is None
+            or library.route is None
+            or library.route.handler is not None
+        ):
             return None
         return value.call, call, library
 
@@ -169,11 +177,16 @@ class Publications:
 
     def _methods(self, home: Draft, call: Call, route: Route, draft: Draft) -> tuple[str, ...]:
         listed = self._lookup.strings(home, call.keyword(route.methods_at)) if route.methods_at else []
-        if not listed and route.methods_at and isinstance(route.path, int) and len(call.arguments) > route.path + 1:
+        if (
+            not listed
+            and route.methods_at
+            and isinstance(route.path, int)
+            and len(call.arguments) > route.path + 1
+        ):
             listed = self._lookup.strings(home, call.arguments[route.path + 1])
         listed = [m.upper() for m in listed if m.upper() in VERBS or m.upper() in SILENT]
         methods = tuple(m for m in dict.fromkeys(listed) if m not in SILENT) or route.methods
-        return methods or self._limited(draft) or ("GET",)
+        return methods or self._limited(draft) or (("GET", "POST") if takes_post(draft) else ("GET",))
 
     def _limited(self, draft: Draft) -> tuple[str, ...]:
         """The methods that decorators such as `@api_view(["POST"])` or `@require_POST` leave."""
@@ -251,7 +264,7 @@ class Publications:
     def _is_view(self, name: str) -> bool:
         return any(known.handler_methods for known in self._library_types(name))
 
-    def _library_types(self, name: str) -> Iterator[object]:
+    def _library_types(self, name: str) -> Iterator[Type]:
         for base in self._ancestry(name):
             known = self._calls.knowledge.type(base)
             if known is not None:
@@ -273,7 +286,16 @@ class Publications:
         handler = handler or Handler(view=name)
         for method, serving, extra in self._served(name, handler.verbs):
             tail = f"/{extra}" if extra else ""
-            yield self._one(serving, method, path.rstrip("/") + tail if tail else path, router, home, index, route, handler)
+            yield self._one(
+                serving,
+                method,
+                path.rstrip("/") + tail if tail else path,
+                router,
+                home,
+                index,
+                route,
+                handler,
+            )
 
     def _unrouted(self, name: str) -> Iterator[Publication]:
         """A view class that no URL we read names: its path is unknown."""
@@ -364,7 +386,15 @@ class Publications:
         known = self._calls.knowledge.type(name)
         if known is not None and known.untrusted_attributes and name.rpartition(".")[2] == "UploadFile":
             return False
-        return name.partition(".")[0] in ("fastapi", "starlette", "django", "rest_framework", "flask", "aiohttp", "sqlalchemy")
+        return name.partition(".")[0] in (
+            "fastapi",
+            "starlette",
+            "django",
+            "rest_framework",
+            "flask",
+            "aiohttp",
+            "sqlalchemy",
+        )
 
 
 def verbs_of(call: Call) -> tuple[tuple[str, str], ...]:
@@ -380,12 +410,33 @@ def verbs_of(call: Call) -> tuple[tuple[str, str], ...]:
     )
 
 
+def takes_post(draft: Draft) -> bool:
+    """Whether a function that is given every method looks for a POST."""
+    if any(
+        isinstance(test, Operator) and Literal("POST") in test.operands
+        for scope in draft.body.scopes
+        for test in scope.head
+    ):
+        return True
+    names = (
+        value.path
+        for statement in draft.body.statements
+        if isinstance(statement, Call)
+        for value in (statement.callee, *statement.arguments)
+        if isinstance(value, Name)
+    )
+    return any(name.startswith("request.POST") for name in names)
+
+
 def path_text(home: Draft, value: Value | None) -> str:
     """The path as written; `{}` stands for what cannot be told."""
     if isinstance(value, Literal):
         text = value.value if isinstance(value.value, str) else ""
     elif isinstance(value, Text):
-        text = "".join(part.value if isinstance(part, Literal) and isinstance(part.value, str) else "{}" for part in value.parts)
+        text = "".join(
+            part.value if isinstance(part, Literal) and isinstance(part.value, str) else "{}"
+            for part in value.parts
+        )
     elif isinstance(value, Name | Attribute):
         text = "{}"
     else:
@@ -395,4 +446,3 @@ def path_text(home: Draft, value: Value | None) -> str:
 
 def _rank(method: str) -> int:
     return VERBS.index(method) if method in VERBS else len(VERBS)
-

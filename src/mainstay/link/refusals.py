@@ -9,7 +9,19 @@ from mainstay.link.draft import Draft
 from mainstay.link.lookup import Lookup
 from mainstay.link.routers import Routers
 from mainstay.link.words import snake
-from mainstay.model.code import Attribute, Call, Display, Fate, Literal, Name, Operation, Raise, Result, Return, Value
+from mainstay.model.code import (
+    Attribute,
+    Call,
+    Display,
+    Fate,
+    Literal,
+    Name,
+    Operation,
+    Raise,
+    Result,
+    Return,
+    Value,
+)
 
 DEEPEST = 4  # calls and wrappers looked into
 UNKNOWN, FORBIDDEN = 401, 403
@@ -24,9 +36,15 @@ _EXCEPTION = re.compile(
     r"unauthori[sz]ed|unauthenticated|not_authenticated|authentication_(?:failed|error|required)|auth_(?:error|failed|exception)"
     r"|login_required|not_logged_in|invalid_(?:token|credentials|signature|api_key|auth)|signature_verification"
 )
-_FORBIDS = re.compile(r"forbidden|permission_(?:denied|error)|not_authori[sz]ed|access_(?:denied|error)|insufficient_|not_permitted")
-_CARRIES = re.compile(r"exception|error|abort|response|problem|fail|reject|deny|refuse|render|redirect|json|result|detail|handle")
-_TELLS = re.compile(r"is_authenticated$|is_active$|is_staff$|is_superuser$|is_admin$|has_perms?$|has_permission$|is_anonymous$")
+_FORBIDS = re.compile(
+    r"^(?:http_)?forbidden(?:_error|_exception)?$|permission_(?:denied|error)|not_authori[sz]ed|access_(?:denied|error)|insufficient_|not_permitted"
+)
+_CARRIES = re.compile(
+    r"exception|error|abort|response|problem|fail|reject|deny|refuse|render|redirect|json|result|detail|handle"
+)
+_TELLS = re.compile(
+    r"is_authenticated$|is_active$|is_staff$|is_superuser$|is_admin$|has_perms?$|has_permission$|is_anonymous$"
+)
 
 _SECRET = re.compile(r"(?i)(?:^|[._])(?:\w*_)?(?:secret|signature|api_?key|auth_?key|token|hmac|digest)$")
 
@@ -81,7 +99,9 @@ class Refusals:
         for nested in self._nested.get(draft.name, ()):
             yield nested.name
         for parameter in draft.body.parameters:
-            for home, value in self._routers.injected(draft.parent or draft, parameter.annotation, parameter.default):
+            for home, value in self._routers.injected(
+                draft.parent or draft, parameter.annotation, parameter.default
+            ):
                 provider = self._routers.provider(home, value)
                 if provider is not None:
                     yield self._lookup.identity(*provider)
@@ -130,7 +150,9 @@ class Refusals:
             return Refusal(UNKNOWN, f"calls {target.name}")
         if word in ("compare_digest", "constant_time_compare", "construct_event", "verify_signature"):
             return Refusal(UNKNOWN, f"verifies with {name}()")
-        if word in ("redirect_to_login", "handle_no_permission") or path_of(call.callee).endswith(("login_manager.unauthorized", "jwt.decode")):
+        if word in ("redirect_to_login", "handle_no_permission") or path_of(call.callee).endswith(
+            ("login_manager.unauthorized", "jwt.decode")
+        ):
             return Refusal(UNKNOWN, f"calls {name}()")
         if word == "http_response_forbidden":
             return Refusal(FORBIDDEN, f"returns {name}")
@@ -145,7 +167,9 @@ class Refusals:
     def _scheme(self, draft: Draft) -> Refusal | None:
         """An injected security scheme refuses by itself."""
         for parameter in draft.body.parameters:
-            for home, value in self._routers.injected(draft.parent or draft, parameter.annotation, parameter.default):
+            for home, value in self._routers.injected(
+                draft.parent or draft, parameter.annotation, parameter.default
+            ):
                 provider = self._routers.provider(home, value)
                 target = self._lookup.target_of(*provider) if provider else None
                 if target and target.library and target.library.authenticates:
@@ -179,7 +203,7 @@ def code_of(call: Call) -> int:
 def _code(value: Value) -> int:
     if isinstance(value, Literal):
         if value.value in (UNKNOWN, FORBIDDEN) and not isinstance(value.value, bool):
-            return int(value.value)  # type: ignore[arg-type]
+            return int(value.value)
         return 0
     if isinstance(value, Name | Attribute):
         last = value.path.removesuffix(".value").rpartition(".")[2]
@@ -197,7 +221,10 @@ def _code_of_name(name: str) -> int:
 
 def _has_other_code(call: Call) -> bool:
     """Whether some other status is given, so that the exception's name does not decide."""
-    for value in (*call.arguments[:1], *(k.value for k in call.keywords if "status" in k.name or k.name == "code")):
+    for value in (
+        *call.arguments[:1],
+        *(k.value for k in call.keywords if "status" in k.name or k.name == "code"),
+    ):
         if isinstance(value, Literal) and isinstance(value.value, int) and 400 <= value.value < 600:
             return True
     return False
@@ -225,7 +252,11 @@ def _returned(value: Value | None) -> Refusal | None:
 
 def _mentions_login(draft: Draft, call: Call, depth: int = 0) -> bool:
     for value in (*call.arguments, *(k.value for k in call.keywords)):
-        if isinstance(value, Literal) and isinstance(value.value, str) and re.search(r"log_?in|sign_?in", value.value):
+        if (
+            isinstance(value, Literal)
+            and isinstance(value.value, str)
+            and re.search(r"log_?in|sign_?in", value.value)
+        ):
             return True
         if isinstance(value, Name) and re.search(r"log_?in_url|login", value.path.lower()):
             return True
@@ -252,8 +283,9 @@ def _test_in(value: Value, depth: int = 0) -> str:
     if isinstance(value, Name | Attribute) and _TELLS.search(value.path):
         return value.path
     if isinstance(value, Operation) and value.operator in ("==", "!="):
-        return next((v.path for v in value.operands if isinstance(v, Name | Attribute) and _SECRET.search(v.path)), "")
+        return next(
+            (v.path for v in value.operands if isinstance(v, Name | Attribute) and _SECRET.search(v.path)), ""
+        )
     if isinstance(value, Operation) and depth < 4:
         return next((found for each in value.operands if (found := _test_in(each, depth + 1))), "")
     return ""
-

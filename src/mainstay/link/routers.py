@@ -98,7 +98,9 @@ class Routers:
 
     def _included(self, draft: Draft, value: Value) -> Value | None:
         if not isinstance(value, Result):
-            return value if isinstance(value, Name) and value.path.endswith((".urls", "urlpatterns")) else None
+            return (
+                value if isinstance(value, Name) and value.path.endswith((".urls", "urlpatterns")) else None
+            )
         call = draft.body.statements[value.call]
         library = self._lookup.knowledge_of(draft.targets.get(value.call))
         if not isinstance(call, Call) or library is None or library.mounts is None:

@@ -20,7 +20,9 @@ def find_datastores(functions: Mapping[str, Function], knowledge: Knowledge) -> 
             if not kind:
                 continue
             first.setdefault(kind, function.at(at))
-            tables.setdefault(kind, set()).update(e.target for e in effects if e.kind in DATABASE and e.target)
+            tables.setdefault(kind, set()).update(
+                e.target for e in effects if e.kind in DATABASE and e.target
+            )
     return tuple(Datastore(kind, tuple(sorted(tables[kind])), first[kind]) for kind in sorted(first))
 
 

@@ -20,15 +20,15 @@ from mainstay.link.operations import find_operations
 from mainstay.link.stores import find_datastores
 from mainstay.link.transactions import implied
 from mainstay.model.code import Call, Class, Literal
-from mainstay.model.system import Deadline, Function, Gap, ProjectClass, System, Type
+from mainstay.model.system import Deadline, File, Function, Gap, ProjectClass, Role, System, Type
 from mainstay.sources.reading import SourceFile
 
 Callers = dict[str, list[tuple[str, int]]]
 
 
 def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Sequence[Gap] = ()) -> System:
-    """Join the facts of all files into one system."""
-    names = Names(sources, knowledge)
+    """Join the facts of all files into one system.  Tests are among its files, and nothing more."""
+    names = Names([source for source in sources if source.role is not Role.TEST], knowledge)
     classes = Classes(names)
     calls = Calls(names, classes)
     drafts = names.functions
@@ -49,8 +49,11 @@ def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Seque
         for name, draft in drafts.items()
     }
     operations = find_operations(calls)
+    named = {file.path: file for file in names.files.values()}
     return System(
-        files=tuple(names.files.values()),
+        files=tuple(
+            named.get(source.path) or File(source.path, "", source.role, source.module) for source in sources
+        ),
         functions=functions,
         classes={name: freeze_class(name, calls) for name in names.classes},
         operations=operations,

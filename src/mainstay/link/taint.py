@@ -92,6 +92,15 @@ def lengthened(label: str, path: str) -> str:
     return ".".join(parts[: DEEPEST + 1])
 
 
+def prefixes(label: str) -> tuple[str, ...]:
+    """The label itself and those it lies below: `p:a.b`, `p:a`."""
+    found = [label]
+    while "." in label:
+        label = label.rpartition(".")[0]
+        found.append(label)
+    return tuple(found)
+
+
 def fixed_by(prefix: str) -> frozenset[str]:
     """The sinks that text after this prefix no longer steers: a host once written cannot be changed.
 

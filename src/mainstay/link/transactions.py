@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from mainstay.link.draft import Draft
 from mainstay.link.effects import Summary
+from mainstay.model.code import Call
 from mainstay.model.effect import WRITES, EffectKind, Enclosure, EnclosureKind
 from mainstay.model.location import Location
-from mainstay.model.code import Call
 
 BEGINS = WRITES | {EffectKind.LOCK}
 ENDS = frozenset({EffectKind.COMMIT, EffectKind.ROLLBACK})

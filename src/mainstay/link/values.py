@@ -1,8 +1,8 @@
 """What a value is: the type of an instance, or the thing a dotted name means."""
 
 import builtins
-from collections.abc import Iterable
 
+from mainstay.link.annotations import CONTAINERS, PLAIN, Annotations
 from mainstay.link.classes import Classes
 from mainstay.link.draft import Draft, Known
 from mainstay.link.hints import Hints
@@ -24,22 +24,16 @@ from mainstay.model.code import (
 from mainstay.model.library import Callable, Place
 from mainstay.model.system import Target, Type
 
+PROPERTIES = ("property", "cached_property")
 BUILTINS = frozenset(dir(builtins))
-PLAIN = Type("object")
-CONTAINERS = frozenset(
-    "list set tuple frozenset deque Sequence Iterable Iterator List Set Tuple Collection AsyncIterator Generator "
-    "AsyncGenerator AsyncIterable".split()
-)
-WRAPPERS = frozenset("Optional Annotated Final ClassVar Awaitable Coroutine Mapped Required NotRequired".split())
 
 
-class Values:
+class Values(Annotations):
     """Evaluates the values of drafts.  Calls must have been resolved in order before (`Calls`)."""
 
     def __init__(self, names: Names, classes: Classes) -> None:
-        self.names = names
+        super().__init__(names)
         self.classes = classes
-        self.knowledge = names.knowledge
         classes.path = self.path
         self.attributes: dict[str, dict[str, Known]] = {}  # class -> attribute -> what it holds
         self._assigners = self._find_assigners()
@@ -131,7 +125,9 @@ class Values:
         while scope is not None and scope.index:  # the module's own variables come last
             if head in scope.env and (scope is draft or scope.body.kind != "class"):
                 return scope.env[head]
-            if (head in scope.locals or head in scope.bound) and (scope is draft or scope.body.kind != "class"):
+            if (head in scope.locals or head in scope.bound) and (
+                scope is draft or scope.body.kind != "class"
+            ):
                 break
             scope = scope.parent
         if scope is not None and scope.index and head in scope.bound and head not in scope.locals:
@@ -230,7 +226,10 @@ class Values:
     def _property(self, method: str) -> Known | None:
         draft = self.names.functions[method]
         for decorator in draft.body.decorators:
-            if isinstance(decorator, Name) and decorator.path.rpartition(".")[2] in ("property", "cached_property"):
+            if isinstance(decorator, Name) and decorator.path.rpartition(".")[2] in (
+                "property",
+                "cached_property",
+            ):
                 return self.returned(draft) or PLAIN
         return None
 
@@ -323,11 +322,17 @@ class Values:
         found = self.known(draft, value)
         return Type(found) if isinstance(found, str) else found
 
+    def ancestry(self, name: str) -> tuple[str, ...]:
+        """The bases of a class of the project; of any other none."""
+        return self.classes.ancestry(name) if name in self.names.classes else ()
+
     def element(self, base: Type) -> Known | None:
         """What a loop over an instance of `base` gives."""
         if base.name.rpartition(".")[2] in CONTAINERS:
             return Type(base.argument) if base.argument else None
-        names = [base.name, *self.classes.ancestry(base.name)] if base.name in self.names.classes else [base.name]
+        names = (
+            [base.name, *self.classes.ancestry(base.name)] if base.name in self.names.classes else [base.name]
+        )
         for name in names:
             for ancestor in self.knowledge.ancestry(name):
                 known = self.knowledge.type(ancestor)
@@ -335,89 +340,26 @@ class Values:
                     return self.expression(known.iterates, base, base.argument, None, None)
         return None
 
-    # --- annotations --------------------------------------------------------------------------------
-
-    def annotation(self, draft: Draft, value: Value | None, depth: int = 0) -> Known | None:
-        """The type an annotation means, in the body that evaluates it."""
-        if value is None or depth > 8:
-            return None
-        if isinstance(value, Literal) and isinstance(value.value, str):
-            return self._annotation_text(draft, value.value, depth)
-        if isinstance(value, Name):
-            return self._annotation_name(draft, value.path, depth)
-        if isinstance(value, Operation) and value.operator == "[]":
-            return self._subscripted(draft, value, depth)
-        if isinstance(value, Operation) and value.operator == "|":
-            return self._either(draft, value.operands, depth)
-        return None
-
-    def _either(self, draft: Draft, options: Iterable[Value], depth: int) -> Known | None:
-        """The first of several types; uncertain when another one is as likely."""
-        found = [known for option in options if (known := self.annotation(draft, option, depth + 1)) is not None]
-        types = {known.name for known in found if isinstance(known, Type) and known is not PLAIN}
-        first = found[0] if found else None
-        if isinstance(first, Type) and len(types) > 1:
-            return Type(first.name, first.argument, certain=False)
-        return first
-
-    def _annotation_text(self, draft: Draft, text: str, depth: int) -> Known | None:
-        for part in text.split("|"):
-            name = part.strip().removeprefix("Optional[").removesuffix("]")
-            if name.replace(".", "").replace("_", "").isalnum() and name != "None":
-                return self._annotation_name(draft, name, depth)
-        return None
-
-    def _annotation_name(self, draft: Draft, path: str, depth: int) -> Known | None:
-        head, _, rest = path.partition(".")
-        if head == "Self" and draft.owner:
-            return Type(draft.owner)
-        bound = self.names.lookup(draft, head)
-        if bound is None:
-            return PLAIN if head in ("str", "int", "float", "bool", "bytes", "dict") else None
-        dotted = self.names.canonical(join(bound, rest))
-        if dotted in self.names.variables:
-            home, value, _ = self.names.variables[dotted]
-            return self.annotation(home, value, depth + 1) if value is not None else None
-        if dotted in self.names.classes or self.knowledge.type(dotted):
-            return Type(dotted)
-        last = dotted.rpartition(".")[2]
-        return Type(dotted) if last[:1].isupper() and last not in ("Any", "None", "Callable") else None
-
-    def _subscripted(self, draft: Draft, value: Operation, depth: int) -> Known | None:
-        base, key = value.operands[0], value.operands[-1]
-        inner = key.items if isinstance(key, Display) else (key,)
-        last = base.path.rpartition(".")[2] if isinstance(base, Name) else ""
-        if last == "Annotated" and inner:
-            return self.annotation(draft, inner[0], depth + 1) or self._injected(draft, inner[1:])
-        if last in WRAPPERS or last == "Union":
-            return self._either(draft, reversed(inner) if last == "Coroutine" else inner, depth)
-        if last in CONTAINERS and inner:
-            item = self.annotation(draft, inner[0], depth + 1)
-            return Type("list", item.name) if isinstance(item, Type) else Type("list")
-        if last in ("type", "Type") and inner:
-            item = self.annotation(draft, inner[0], depth + 1)
-            return item.name if isinstance(item, Type) else None
-        found = self.annotation(draft, base, depth + 1)
-        if isinstance(found, Type) and inner and not found.argument:
-            item = self.annotation(draft, inner[0], depth + 1)
-            return Type(found.name, item.name) if isinstance(item, Type) else found
-        return found
-
     # --- parameters, returns and injection ------------------------------------------------------------
 
     def parameter(self, draft: Draft, position: int, parameter: Parameter) -> Known | None:
         """What a parameter of the function holds: by annotation, injection, or being `self`."""
         home = draft.parent or draft
-        if position == 0 and draft.owner and parameter.name in ("self", "cls", "mcs") and home.body.kind == "class":
+        if (
+            position == 0
+            and draft.owner
+            and parameter.name in ("self", "cls", "mcs")
+            and home.body.kind == "class"
+        ):
             return Type(draft.owner) if parameter.name == "self" else draft.owner
         found = self.annotation(home, parameter.annotation)
         if found is not None and found is not PLAIN and parameter.kind in ("args", "kwargs"):
             return PLAIN
         if found is None and parameter.default is not None:
-            found = self._injected(home, (parameter.default,))
+            found = self.injected(home, (parameter.default,))
         return found
 
-    def _injected(self, draft: Draft, values: tuple[Value, ...]) -> Known | None:
+    def injected(self, draft: Draft, values: tuple[Value, ...]) -> Known | None:
         for provider in self.providers(draft, values):
             if provider in self.names.classes:
                 return Type(provider)

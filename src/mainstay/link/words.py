@@ -1,35 +1,65 @@
-"""What the name of a guard tells."""
+"""What the name of a guard, a marker or an operation tells."""
 
 import re
 
-_AUTHENTICATES = re.compile(
-    r"(?:^|_)(?:auth|authn|authz|authenticat(?:e|ed|es|ion|or)|authori[sz](?:e|ed|es|ation|er)|login|logged_in|signed_in"
-    r"|permissions?|permitted|current_user|current_active_user|current_superuser|current_account|current_principal"
-    r"|api_?key|access_token|bearer|jwt|admin|admins|superuser|staff|principal|acl|rbac|csrf_token_and_login"
-    r"|signature|signed|protected|require_(?:user|role|scope|member|owner|account|token|key)\w*|(?:verify|validate|check)_(?:\w+_)?(?:token|request|signature|webhook|hmac|caller|user|origin|secret|key)"
-    r"|has_(?:role|scope|perm)s?\w*|access_(?:check|control|required)|check_access|(?:token|user|key)_required|user_is_\w+)(?:_|$)"
+
+def _any_of(words: str) -> re.Pattern[str]:
+    """Matches one of the words inside a name in snake case."""
+    return re.compile(rf"(?:^|_)(?:{'|'.join(words.split())})(?:_|$)")
+
+
+def _whole(words: str) -> re.Pattern[str]:
+    """Matches a name that is one of the words."""
+    return re.compile("|".join(words.split()))
+
+
+_AUTHENTICATES = _any_of(
+    r"""
+    auth authn authz authenticat(?:e|ed|es|ion|or) authori[sz](?:e|ed|es|ation|er) login logged_in signed_in
+    permissions? permitted principal acl rbac admins? superuser staff
+    current_(?:active_)?(?:user|superuser|account|principal|member|caller) get_user user_id_from_\w+
+    api_?key access_token bearer jwt signature signed protected
+    require[sd]?_(?:\w+_)?(?:user|role|scope|member|owner|account|token|key)\w* (?:token|user|key)_required
+    (?:verify|validate|check)_(?:\w+_)?(?:token|request|signature|webhook|hmac|caller|user|origin|secret|key)
+    has_(?:role|scope|perm)s?\w* access_(?:check|control|required) check_access user_is_\w+
+    """
 )
-_CHECKS = re.compile(r"_?(?:require|check|verify|ensure|assert|enforce|authenticate|authori[sz]e|must|raise|abort|guard|user_is)")
-_NOT_A_GUARD = re.compile(
-    r"(?:^|_)(?:repository|repo|service|services|settings|config|store|dao|client|factory|provider|manager|logger"
-    r"|optional|maybe|anonymous|or_none|or_anonymous|exempt|without|no|not|not_required|skip|disable|disabled)(?:_|$)"
+_NOT_A_GUARD = _any_of(
+    r"""
+    repository repo services? settings config store dao client factory provider manager logger
+    optional maybe anonymous or_none or_anonymous exempt without no not not_required skip disabled?
+    """
 )
-_PUBLIC = re.compile(
-    r"(?:^|_)(?:public|allow_any|allow_all|allow_anonymous|allow_public|unauthenticated|no_auth|no_authentication|no_login"
-    r"|login_not_required|login_exempt|auth_exempt|auth_not_required|skip_auth|skip_authentication|anonymous_access)(?:_|$)"
+_OPTIONAL = _any_of("optional maybe or_none or_anonymous no_raise")
+_CHECKS = re.compile(
+    r"_?(?:require|check|verify|validate|ensure|assert|enforce|authenticate|authori[sz]e|must|raise|abort|guard|user_is)"
 )
+_PUBLIC = _any_of(
+    """
+    public allow_any allow_all allow_anonymous allow_public unauthenticated no_auth no_authentication no_login
+    login_not_required login_exempt auth_exempt auth_not_required skip_auth skip_authentication anonymous_access
+    """
+)
+_NOT_PUBLIC = _any_of("public_(?:key|id|url|name|schema|view_set) non_public not_public")
 _RESOURCE = re.compile(
-    r"_?(?:get_|provide_|open_|make_|new_)?(?:async_|db_|database_|sql_|tenant_|read_|write_)*(?:session|db|database|connection"
-    r"|engine|cursor|transaction|sessionmaker|uow|unit_of_work|redis|cache|settings|config|logger)(?:_with_\w+|_for_\w+|_factory)?$"
+    r"_?(?:get_|provide_|open_|make_|new_)?(?:async_|db_|database_|sql_|tenant_|read_|write_)*"
+    r"(?:session|db|database|connection|engine|cursor|transaction|sessionmaker|uow|unit_of_work|redis|cache|settings"
+    r"|config|logger)(?:_with_\w+|_for_\w+|_factory)?$"
 )
-_NOT_PUBLIC = re.compile(r"(?:^|_)(?:public_(?:key|id|url|name|schema|view_set)|non_public|not_public)(?:_|$)")
-_CONVENTION = re.compile(
-    r"(?:^|[/_.-])(?:health|healthz|healthcheck|health_check|livez?|liveness|alive|readyz?|readiness|ping|heartbeat|startupz?"
-    r"|metrics|version|login|signin|sign_in|log_in|logout|sign_out|signup|sign_up|register|registration|token|tokens"
-    r"|password_?reset|reset_?password|forgot_?password|forgot|password_recovery|magic_?link|magic_generate|magic_sign_in|activate|verify_email|confirm_email|oauth2?|oidc|openid|saml2?|sso"
-    r"|callback|authorize|well_known|jwks|static|docs|redoc|openapi|swagger|schema|favicon|robots|captcha|email_check|csrf|csrf_token|i18n|locale"
-    r"|auth|mfa|2fa|fido|error|errors|404|500|403|manifest|terms|privacy|about)(?:$|[/_.-])"
+_OPEN_BY_CONVENTION = _whole(
+    r"""
+    health(?:_?(?:check|z))?s? live(?:z|ness)? alive ready(?:z)? readiness ping heartbeat startupz? up status_?check
+    metrics versions?
+    auth login logon log_?in sign_?in log_?out sign_?out sign_?up register(?:_user)? registration token token_\w+
+    refresh_token \w*password_?reset\w* reset_?password\w* forgot_?password forgot password_recovery
+    magic_?\w+ activat(?:e|ion) confirm_email verify_email email_check resend_\w+
+    oauth2?\w* oidc openid saml2? sso social mfa 2fa fido callback authorize
+    \.?well_known jwks(?:\.json)? static assets docs? redoc openapi(?:\.json)? swagger\w* schema
+    favicon(?:\.ico)? robots(?:\.txt)? manifest(?:\.json)? captcha csrf csrf_token i18n locale
+    errors? 404 500 403 terms tos privacy about
+    """
 )
+_FORM = re.compile(r"_(?:view|api|api_view|handler|endpoint|resource|view_set)$|^rh_")
 
 
 def snake(name: str) -> str:
@@ -45,7 +75,7 @@ def sounds_authenticating(name: str) -> bool:
 
 
 def sounds_checking(name: str) -> bool:
-    """Whether a call of it, its answer unseen, is a check of the caller: `require_admin()`, not `make_api_key()`."""
+    """Whether merely calling it checks the caller: `require_admin()`, not `make_api_key()`."""
     return sounds_authenticating(name) and _CHECKS.match(snake(name)) is not None
 
 
@@ -56,8 +86,7 @@ def sounds_like_a_resource(name: str) -> bool:
 
 def sounds_optional(name: str) -> bool:
     """Whether it says that a caller may be known, and need not be."""
-    word = snake(name)
-    return re.search(r"(?:^|_)(?:optional|maybe|or_none|or_anonymous|no_raise)(?:_|$)", word) is not None
+    return _OPTIONAL.search(snake(name)) is not None
 
 
 def sounds_public(name: str) -> bool:
@@ -66,10 +95,10 @@ def sounds_public(name: str) -> bool:
     return _PUBLIC.search(word) is not None and _NOT_PUBLIC.search(word) is None
 
 
-def conventional(path: str, function: str) -> str:
-    """The word in a path or function name that shows an operation needs no principal by convention."""
-    for text in (path.lower().replace("-", "_"), snake(function)):
-        found = _CONVENTION.search(text)
-        if found:
-            return found[0].strip("/_.-")
-    return ""
+def conventional(path: str, name: str) -> str:
+    """The part of a path, or the name of a function or view, that by convention needs no principal; "" if none."""
+    for segment in re.split(r"[/^$?]+", path.lower().replace("-", "_")):
+        if segment and _OPEN_BY_CONVENTION.fullmatch(segment):
+            return segment
+    word = _FORM.sub("", snake(name))
+    return word if _OPEN_BY_CONVENTION.fullmatch(word) else ""

@@ -19,6 +19,7 @@ from mainstay.model.code import (
     Value,
 )
 
+BINDING = (ScopeKind.FOR, ScopeKind.COMPREHENSION, ScopeKind.WITH)
 HOPS = 12  # assignments followed backwards before giving up
 
 
@@ -104,10 +105,11 @@ def bindings(body: Body, name: str, before: int) -> Iterator[tuple[Value, int]]:
     if assigned is not None:
         yield assigned[1], assigned[0]
     for scope in body.scopes:
-        if scope.first <= before and scope.kind in (ScopeKind.FOR, ScopeKind.COMPREHENSION, ScopeKind.WITH):
-            if any(binds(target, name) for target in scope.targets):
-                for head in scope.head:
-                    yield head, scope.first
+        if scope.first > before or scope.kind not in BINDING:
+            continue
+        if any(binds(target, name) for target in scope.targets):
+            for head in scope.head:
+                yield head, scope.first
 
 
 def ancestors(body: Body, scope: int) -> Iterator[int]:

@@ -110,7 +110,7 @@ class Callable(Struct, frozen=True, forbid_unknown_fields=True):
 
     names: tuple[str, ...]
     effects: tuple[EffectKind, ...] = ()
-    target: str = ""  # what the effects are about: a type expression, a place "0"/"name:queue", or text after "="
+    target: str = ""  # what the effects are about: a type, a place ("0", "name:queue"), or text after "="
     blocking: bool | None = None  # the calling thread stands still; absent: the file's default
     coroutine: bool = False  # calling it gives an awaitable that does nothing until awaited
     repeatable: bool | None = None  # done twice it does no more than once; absent: reads are, writes are not

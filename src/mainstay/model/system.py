@@ -11,7 +11,6 @@ from mainstay.model.finding import Hop
 from mainstay.model.library import Callable
 from mainstay.model.location import Basis, Location
 
-
 LONGEST_WAY = 50  # calls between a function and an effect that are spelled out
 
 
@@ -276,7 +275,8 @@ class System(Struct, frozen=True, eq=False):
         certain = target is None or target.certain
         for effect in function.direct.get(statement, ()):
             if effect.kind in wanted:
-                yield Step(effect, statement, function.at(statement), function.around(statement), certain=certain)
+                place, around = function.at(statement), function.around(statement)
+                yield Step(effect, statement, place, around, certain=certain)
         for edge in function.edges.get(statement, ()):
             callee = self.functions.get(edge.function)
             if callee is None or not edge.now or callee.kinds.isdisjoint(wanted):

@@ -46,7 +46,9 @@ class UntrustedValue(Rule):
     def _severity(self, operation: Operation | None) -> Severity:
         """One step less where only the people who run the service may ask."""
         guards = operation.guards if operation is not None else ()
-        if any(guard.authenticates and TRUSTED.search(guard.name.rpartition(".")[2].lower()) for guard in guards):
+        if any(
+            guard.authenticates and TRUSTED.search(guard.name.rpartition(".")[2].lower()) for guard in guards
+        ):
             return Severity(max(Severity.LOW, self.severity - 1))
         return self.severity
 

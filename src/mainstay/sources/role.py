@@ -64,7 +64,7 @@ def _is_migration(folders: list[str], name: str, content: bytes) -> bool:
     if not folders or name == "__init__.py":
         return False
     return folders[-1] == "migrations" or (
-        folders[-1] == "versions" and _ALEMBIC.search(content[:8192]) is not None
+        "versions" in folders[-2:] and _ALEMBIC.search(content[:8192]) is not None
     )
 
 

@@ -61,8 +61,8 @@ class BlockingCallInAsync(Rule):
     references = ("CWE-400",)
 
     notices = (
-        "Users of every route of the process, as latency that follows the slowest call; the orchestrator when "
-        "the probe times out. The route's own latency shows nothing unusual."
+        "Users of every route of the process, as latency that follows the slowest call; the orchestrator, "
+        "when the probe times out. The route's own latency shows nothing unusual."
     )
     recovers = (
         "The loop goes on when the call returns. A call without a deadline holds it until the liveness probe "

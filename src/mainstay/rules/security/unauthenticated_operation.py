@@ -27,7 +27,7 @@ class UnauthenticatedOperation(Rule):
 
     notices = "Nobody: to the service it is a request like any other. At best somebody reads the access log."
     recovers = "Not by itself. What was read stays known; what was changed has to be found and put back."
-    costs = "One line on the router or the operation; clients that called it without credentials must now send some."
+    costs = "One line on the router or the operation; clients without credentials must now send some."
 
     bad = (
         Example(
@@ -195,7 +195,7 @@ class UnauthenticatedOperation(Rule):
                         verify(body, request.headers["x-signature"])
                         return {"taken": True}
 
-                    @router.get("/prices", dependencies=[Depends(public(reason="the shop window shows them"))])
+                    @router.get("/prices", dependencies=[Depends(public(reason="the window shows them"))])
                     def prices():
                         return []
 
@@ -323,7 +323,7 @@ class UnauthenticatedOperation(Rule):
     def _of_router(
         self, system: System, operations: list[Operation], siblings: list[Operation]
     ) -> Iterator[Finding]:
-        """Few gaps among guarded siblings are forgotten guards, one each; a whole open router is one decision."""
+        """A few gaps among guarded siblings were forgotten; a whole open router is one decision."""
         by_function: dict[str, list[Operation]] = {}
         for operation in operations:
             by_function.setdefault(operation.function, []).append(operation)
@@ -341,12 +341,15 @@ class UnauthenticatedOperation(Rule):
         return self.found(
             f"{spoken(same)} asks nobody who they are; {beside} beside it are guarded by {shown(guard)}",
             operation.location,
-            clears=f"{shown(guard)} (or a declaration that it is public, with its reason) in front of `{short(operation)}`",
+            clears=f"{shown(guard)} in front of `{short(operation)}`, or a declaration that it is public",
             severity=rank,
             confidence=Confidence.HIGH if rank >= Severity.HIGH else Confidence.LOW,
             path=(
                 Hop(operation.location, f"{spoken(same)}: no guard"),
-                *(Hop(s.location, f"{s.method} {s.path}: {shown(usual_guard([s]))}") for s in siblings[:NAMED]),
+                *(
+                    Hop(s.location, f"{s.method} {s.path}: {shown(usual_guard([s]))}")
+                    for s in siblings[:NAMED]
+                ),
             ),
             siblings=tuple(dict.fromkeys(s.location for s in siblings[:NAMED])),
             subject=operation.function,
@@ -359,7 +362,7 @@ class UnauthenticatedOperation(Rule):
         return self.found(
             f"{spoken([worst])} asks nobody who they are{more}",
             worst.location,
-            clears="a guard on the router, or a declaration that these operations are public, with its reason",
+            clears="a guard on the router, or a declaration that these are public, with the reason",
             severity=Severity(max(Severity.LOW, self._rank(system, [worst]) - 1)),
             confidence=Confidence.MEDIUM if siblings else Confidence.LOW,
             path=(Hop(worst.location, f"{spoken([worst])}: no guard"),),
@@ -375,7 +378,7 @@ class UnauthenticatedOperation(Rule):
             f"Nothing in this project asks who is calling: {spoken([worst])}"
             + (f" and {count(others)} are open" if others else " is open"),
             worst.location,
-            clears="a guard in front of the application, or what in front of the service authenticates, declared",
+            clears="a guard in front of the application, or what authenticates in front of it, declared",
             severity=Severity(max(Severity.LOW, self._rank(system, [worst]) - 1)),
             confidence=Confidence.LOW,
             path=(Hop(worst.location, f"{spoken([worst])}: no guard"),),

@@ -24,7 +24,9 @@ class UntrustedValueInSql(UntrustedValue):
     costs = "A few lines; bound statements are also the ones a database can prepare once."
 
     sink = "sql"
-    cleared_by = "the value is bound as a parameter, or is one of a fixed set before the statement is put together"
+    cleared_by = (
+        "the value is bound as a parameter, or is one of a fixed set before the statement is put together"
+    )
 
     bad = (
         Example(
@@ -86,7 +88,8 @@ class UntrustedValueInSql(UntrustedValue):
                     def report(sort: str, status: str, limit: int, shop: UUID):
                         if sort not in COLUMNS:
                             raise HTTPException(422)
-                        statement = f"SELECT * FROM orders WHERE shop = '{shop}' AND status = :status ORDER BY {sort} LIMIT {limit}"
+                        where = f"shop = '{shop}' AND status = :status"
+                        statement = f"SELECT * FROM orders WHERE {where} ORDER BY {sort} LIMIT {limit}"
                         with engine.connect() as connection:
                             return connection.execute(text(statement), {"status": status}).all()
 

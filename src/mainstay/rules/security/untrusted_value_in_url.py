@@ -20,11 +20,11 @@ class UntrustedValueInUrl(UntrustedValue):
     references = ("CWE-918", "OWASP A10:2021", "OWASP API7:2023")
 
     notices = "Nobody, unless calls out go through a proxy that logs and limits where they may go."
-    recovers = "Credentials that could be read this way have to be replaced; the way out closed by a rule of the network."
+    recovers = "Credentials that could be read this way are replaced, and the way out closed in the network."
     costs = "A check of a few lines; where any address must be allowed, a proxy for calls out."
 
     sink = "url"
-    cleared_by = "the host is compared with a fixed set, comes from settings, or its address is checked before the call"
+    cleared_by = "the host comes from settings or a fixed set, or its address is checked before the call"
 
     bad = (
         Example(

@@ -5,7 +5,7 @@ from typing import cast
 
 from tree_sitter import Tree
 
-from mainstay.model.code import Body, Module, Unread
+from mainstay.model.code import Body, Module, Scope, ScopeKind, Unread
 from mainstay.sources.python import (  # noqa: F401  being imported is being registered
     compound,
     conditions,
@@ -17,11 +17,11 @@ from mainstay.sources.python import (  # noqa: F401  being imported is being reg
     strings,
     types,
 )
-from mainstay.sources.python.broken import broken_in
 from mainstay.sources.python.definitions import perform
 from mainstay.sources.python.dispatch import complete_tables
 from mainstay.sources.python.grammar import PARSE_SECONDS, ParseStopped, parse
 from mainstay.sources.python.lowering import File, Lowering, Pending
+from mainstay.sources.python.recovery import recover
 from mainstay.sources.python.source import NotText, Source, text_of
 from mainstay.sources.python.waivers import waivers_in
 
@@ -56,18 +56,23 @@ def _read(source: bytes) -> Module:
         tree = parse(text.data)
     except ParseStopped:
         return _empty(text.lines, f"took longer than {PARSE_SECONDS:.0f} s to parse")
+    if tree.root_node.has_error:
+        found = recover(text.data, tree)
+        text.unread.extend(found.unread)
+        text.data, text.text, tree = found.data, found.data.decode("latin-1"), found.tree
     return _module(text, tree)
 
 
 def _empty(lines: int, why: str) -> Module:
-    body = Body("module", "<module>", "", -1, 1, 1, max(lines, 1), False, False, (), (), None, (), ())
-    return Module((body,), (), (), (), (Unread(1, why, max(lines, 1)),), lines)
+    last = max(lines, 1)
+    scope = Scope(ScopeKind.BODY, -1, 1, last, 0, 0)
+    body = Body("module", "<module>", "", -1, 1, 1, last, False, False, (), (), None, (scope,), ())
+    return Module((body,), (), (), (), (Unread(1, why, last),), lines)
 
 
 def _module(source: Source, tree: Tree) -> Module:
     root = tree.root_node
     file = File(source, root.descendant_count)
-    file.unread.extend(broken_in(tree))
     file.bodies.append(None)
     file.pending.append(Pending(0, "module", "<module>", "", -1, root, root, 0))
     while file.pending:

@@ -1,0 +1,411 @@
+"""How large a loop is: what the collection that a body goes over is made of."""
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from functools import reduce
+
+from msgspec import Struct
+
+from mainstay.model.code import (
+    Assign,
+    Attribute,
+    Call,
+    Display,
+    Each,
+    Literal,
+    Name,
+    Operation,
+    Parameter,
+    Result,
+    Return,
+    Scope,
+    ScopeKind,
+    Text,
+    Value,
+    Yield,
+)
+from mainstay.model.effect import DATABASE
+from mainstay.model.flow import ancestors, bindings, definition, names, parts, results
+from mainstay.model.location import Location
+from mainstay.model.system import Function, System, Type
+
+HOPS = 8  # variables, wrappers and calls followed backwards
+LOOPS = (ScopeKind.FOR, ScopeKind.COMPREHENSION)
+CALLERS = 6  # callers looked at for what a parameter is given
+QUERIES = frozenset(
+    {
+        "django.db.models.QuerySet",
+        "django.db.models.Manager",
+        "django.db.models.query.RawQuerySet",
+        "sqlalchemy.orm.Query",
+        "sqlalchemy.Result",
+        "sqlalchemy.CursorResult",
+        "sqlalchemy.ScalarResult",
+        "sqlalchemy.MappingResult",
+        "sqlalchemy.ext.asyncio.AsyncResult",
+        "sqlalchemy.ext.asyncio.AsyncScalarResult",
+    }
+)  # a loop over one of these goes over rows
+SAME = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate", "iter", "tqdm"}) | {
+    "dict",
+    "zip",
+}
+SECOND = frozenset({"map", "filter"})
+VIEWS = frozenset({"items", "values", "keys", "copy", "all", "scalars", "unique", "mappings", "fetchall"})
+LIMITS = frozenset({"limit", "fetch", "slice", "islice", "fetchmany", "sample"})
+PIECES = re.compile(r"batch|chunk|page|paginat|slice|islice|group(er|ed)|window|partition", re.IGNORECASE)
+SQL_LIMIT = re.compile(r"\blimit\s+[\d:%$?{]", re.IGNORECASE)
+ONE_ROW = frozenset({"get", "first", "last", "one", "one_or_none", "fetchone"}) | {
+    "scalar",
+    "scalar_one",
+    "scalar_one_or_none",
+}
+
+
+class Size(IntEnum):
+    """What decides how many items a collection has; what grows without anyone's doing comes last."""
+
+    SMALL = 0  # written down, cut or counted
+    UNKNOWN = 1
+    GIVEN = 2  # callers do
+    REQUEST = 3  # the requester does
+    ROWS = 4  # the table does
+
+
+class Collection(Struct, frozen=True):
+    """What a loop goes over, in words, where that is made, and whether a limit holds it."""
+
+    size: Size
+    words: str = ""
+    location: Location | None = None
+    limited: bool = False
+
+
+UNKNOWN = Collection(Size.UNKNOWN)
+SMALL = Collection(Size.SMALL)
+
+
+class Collections:
+    """Answers what loops go over; build one for each check."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._returned: dict[str, Collection] = {}
+        self._tables = {each.fact.name for each in system.classes.values() if each.table}
+        self._inputs = {each.function: frozenset(each.inputs) for each in system.operations}
+
+    def of_loop(self, function: Function, scope: int) -> Collection:
+        """What the FOR or COMPREHENSION scope of a function goes over."""
+        loop = function.body.scopes[scope]
+        if not loop.head or any(PIECES.search(name) for target in loop.targets for name in names(target)):
+            return SMALL
+        return self.of(function, loop.head[0], loop.first)
+
+    def of(self, function: Function, value: Value, before: int, hops: int = 0) -> Collection:
+        """What a value is a collection of, as read ahead of statement `before`."""
+        if hops > HOPS:
+            return UNKNOWN
+        if isinstance(value, Result):
+            return self._of_call(function, value.call, hops + 1)
+        if isinstance(value, Name):
+            return self._of_path(function, value.path, before, hops + 1)
+        if isinstance(value, Each):
+            return self.of_each(function, value, hops)
+        if isinstance(value, Operation):
+            return self._of_operation(function, value, before, hops)
+        if isinstance(value, Display):
+            spread = [item for item in value.items if isinstance(item, Operation) and item.operator == "*"]
+            return self._largest(function, spread, before, hops) if spread else SMALL
+        return SMALL if isinstance(value, Literal | Text) else UNKNOWN
+
+    def of_each(self, function: Function, value: Each, hops: int = 0) -> Collection:
+        """What a comprehension goes over, the largest of its nested loops."""
+        found = SMALL
+        for index in ancestors(function.body, value.scope):
+            if function.body.scopes[index].kind is not ScopeKind.COMPREHENSION:
+                break
+            scope = function.body.scopes[index]
+            if scope.head:
+                found = larger(found, self.of(function, scope.head[0], scope.first, hops + 1))
+        return found
+
+    def _largest(self, function: Function, values: Iterable[Value], before: int, hops: int) -> Collection:
+        found = SMALL
+        for value in values:
+            found = larger(found, self.of(function, value, before, hops + 1))
+        return found
+
+    def _of_operation(self, function: Function, value: Operation, before: int, hops: int) -> Collection:
+        if value.operator == "[]":
+            key = value.operands[-1]
+            cut = isinstance(key, Operation) and key.operator == ":"
+            return SMALL if cut else UNKNOWN
+        if value.operator == "if":
+            return self._largest(function, value.operands[1:], before, hops)
+        if value.operator in ("or", "and", "+", "|", "-", "&", "await", ":=", "*"):
+            return self._largest(function, value.operands, before, hops)
+        return UNKNOWN
+
+    # --- names --------------------------------------------------------------------------------------
+
+    def _of_path(self, function: Function, path: str, before: int, hops: int) -> Collection:
+        head, _, rest = path.partition(".")
+        if rest:
+            asked = head in self._inputs.get(function.name, ()) or head == "request"
+            if not asked or rest.rpartition(".")[2].startswith(("settings", "user", "state")):
+                return UNKNOWN
+            return Collection(Size.REQUEST, f"{path} of the request", function.location)
+        assigned = definition(function.body, head, before)
+        if assigned is not None:
+            found = self.of(function, assigned[1], assigned[0], hops)
+            return larger(found, self._filled(function, head, before, hops))
+        for parameter in function.body.parameters:
+            if parameter.name == head:
+                return self._of_parameter(function, parameter, hops)
+        return SMALL if head.isupper() else UNKNOWN
+
+    def _filled(self, function: Function, name: str, before: int, hops: int) -> Collection:
+        """What a list, set or dict that was built in a loop has one item for each of."""
+        found = SMALL
+        for index, statement in enumerate(function.body.statements[:before]):
+            if not fills(statement, name):
+                continue
+            for scope in ancestors(function.body, statement.scope):
+                loop = function.body.scopes[scope]
+                if loop.kind is ScopeKind.FOR and loop.head and loop.first <= index:
+                    found = larger(found, self.of(function, loop.head[0], loop.first, hops + 1))
+        return found
+
+    def _of_parameter(self, function: Function, parameter: Parameter, hops: int) -> Collection:
+        known = function.types.get(parameter.name)
+        if known is not None and self._of_rows(known):
+            words = f"the rows given as {parameter.name}"
+            return Collection(Size.ROWS, words, function.location, limited=not self._whole(known))
+        if parameter.name in self._inputs.get(function.name, ()):
+            return Collection(Size.REQUEST, f"{parameter.name} of the request", function.location)
+        return self._of_arguments(function, parameter, hops)
+
+    def _of_arguments(self, function: Function, parameter: Parameter, hops: int) -> Collection:
+        """What callers give for a parameter: the largest of what is known."""
+        given = []
+        for name, statement in function.callers[:CALLERS]:
+            caller = self._system.functions[name]
+            target = caller.targets.get(statement)
+            if target is None or target.name != function.name:
+                continue
+            value = argument(function, caller.call(statement), parameter.name)
+            if value is not None:
+                given.append(self.of(caller, value, statement, hops + 2))
+        if given and all(each.size is Size.SMALL for each in given):
+            return SMALL
+        unknown = Collection(Size.GIVEN, f"{parameter.name}, which callers give", function.location)
+        return reduce(larger, given, unknown)
+
+    # --- calls --------------------------------------------------------------------------------------
+
+    def _of_call(self, function: Function, statement: int, hops: int) -> Collection:
+        call = function.call(statement)
+        last = last_name(call.callee)
+        if last == "range":
+            return self._of_range(function, call, statement, hops)
+        if PIECES.search(last):
+            return SMALL
+        if isinstance(call.callee, Name) and call.callee.path in SAME | SECOND:
+            return self._largest(function, call.arguments[last in SECOND :], statement, hops)
+        if self._queries(function, statement) and last not in ONE_ROW:
+            limited = bounded(function, Result(statement), statement)
+            about = self._table(function, statement)
+            return Collection(Size.ROWS, f"rows of {about}" if about else "rows", function.at(statement), limited)
+        below = self._of_edges(function, statement)
+        if below.size is Size.UNKNOWN and last in VIEWS:
+            return self.of(function, receiver(call.callee), statement, hops + 1)
+        return below
+
+    def _of_range(self, function: Function, call: Call, statement: int, hops: int) -> Collection:
+        """A `range` counts; `range(len(rows))` counts rows, unless it goes by steps."""
+        if len(call.arguments) > 2:
+            return SMALL
+        for value in call.arguments:
+            inner = function.body.statements[value.call] if isinstance(value, Result) else None
+            if isinstance(inner, Call) and last_name(inner.callee) == "len" and inner.arguments:
+                return self.of(function, inner.arguments[0], statement, hops + 1)
+        return SMALL
+
+    def _queries(self, function: Function, statement: int) -> bool:
+        """Whether the library call gives rows: it runs a statement, or builds a query."""
+        if any(effect.kind in DATABASE for effect in function.direct.get(statement, ())):
+            return True
+        target = function.targets.get(statement)
+        if target is None or target.library is None or target.receiver is None:
+            return False
+        return self._whole(target.receiver) and target.library.returns != ""
+
+    def _of_rows(self, known: Type) -> bool:
+        """Whether a loop over a value of that type goes over rows."""
+        if self._whole(known):
+            return True
+        item = self._system.classes.get(known.argument)
+        return known.name == "list" and item is not None and item.table
+
+    def _whole(self, known: Type) -> bool:
+        """Whether a value of that type is a query, or its result."""
+        if known.name in QUERIES:
+            return True
+        found = self._system.classes.get(known.name)
+        return found is not None and not QUERIES.isdisjoint(found.ancestry)
+
+    def _table(self, function: Function, statement: int) -> str:
+        target = function.targets.get(statement)
+        known = target.receiver.argument.rpartition(".")[2] if target and target.receiver else ""
+        found = [effect.target for effect in function.direct.get(statement, ()) if effect.kind in DATABASE]
+        return next((name for name in (*found, known) if name in self._tables), "")
+
+    def _of_edges(self, function: Function, statement: int) -> Collection:
+        """What the project's function called there returns."""
+        found = UNKNOWN
+        for edge in function.edges.get(statement, ()):
+            if edge.function in self._system.functions:
+                found = larger(found, self.returned(self._system.functions[edge.function]))
+        return found
+
+    def returned(self, function: Function) -> Collection:
+        """What a function returns, or yields one by one."""
+        known = self._returned.get(function.name)
+        if known is None:
+            self._returned[function.name] = UNKNOWN  # what calls itself settles nothing
+            known = self._returned[function.name] = self._returns(function)
+        return known
+
+    def _returns(self, function: Function) -> Collection:
+        found = UNKNOWN
+        for index, statement in enumerate(function.body.statements):
+            if isinstance(statement, Yield):
+                found = larger(found, self._yielded(function, statement))
+            elif isinstance(statement, Return) and statement.value and not function.body.is_generator:
+                found = larger(found, self.of(function, statement.value, index, HOPS // 2))
+        return found
+
+    def _yielded(self, function: Function, statement: Yield) -> Collection:
+        found = UNKNOWN
+        for scope in ancestors(function.body, statement.scope):
+            loop = function.body.scopes[scope]
+            if loop.kind is ScopeKind.FOR and loop.head:
+                found = larger(found, self.of(function, loop.head[0], loop.first, HOPS // 2))
+        return found
+
+
+def larger(one: Collection, other: Collection) -> Collection:
+    """The collection that may grow further; of two alike, the one without a limit."""
+    if one.size is other.size:
+        return other if one.limited and not other.limited else one
+    return other if other.size > one.size else one
+
+
+def last_name(callee: Value) -> str:
+    return callee.path.rpartition(".")[2] if isinstance(callee, Name | Attribute) else ""
+
+
+def receiver(callee: Value) -> Value:
+    """What a method is called on."""
+    if isinstance(callee, Name | Attribute):
+        before = callee.path.rpartition(".")[0]
+        if isinstance(callee, Name):
+            return Name(before) if before else Literal(None)
+        return Attribute(callee.base, before) if before else callee.base
+    return callee
+
+
+def fills(statement: object, name: str) -> bool:
+    """Whether a statement adds to the container of that name."""
+    if isinstance(statement, Call) and isinstance(statement.callee, Name):
+        return statement.callee.path in (f"{name}.append", f"{name}.add", f"{name}.extend", f"{name}.update")
+    if isinstance(statement, Assign):
+        return any(
+            isinstance(target, Operation) and target.operator == "[]" and target.operands[0] == Name(name)
+            for target in statement.targets
+        )
+    return False
+
+
+def argument(function: Function, call: Call, parameter: str) -> Value | None:
+    """The value that a call gives for a parameter of the function."""
+    given = call.keyword(parameter)
+    if given is not None:
+        return given
+    positional = [p.name for p in function.body.parameters if p.kind == "positional"]
+    if positional and function.owner and positional[0] in ("self", "cls"):
+        positional = positional[1:]
+    position = positional.index(parameter) if parameter in positional else -1
+    return call.arguments[position] if 0 <= position < len(call.arguments) else None
+
+
+def bounded(function: Function, value: Value, before: int) -> bool:
+    """Whether a limit is set anywhere in what the value is made of, arguments included."""
+    return any(limits(function.call(index)) for index in made_of(function, value, before))
+
+
+def limits(call: Call) -> bool:
+    if last_name(call.callee) in LIMITS or any(PIECES.search(keyword.name) for keyword in call.keywords):
+        return True
+    if any(keyword.name in ("limit", "page_size", "per_page", "size") for keyword in call.keywords):
+        return True
+    texts = (part.value for value in call.arguments for part in parts(value) if isinstance(part, Literal))
+    return any(isinstance(text, str) and SQL_LIMIT.search(text) for text in texts)
+
+
+def made_of(function: Function, value: Value, before: int) -> Iterator[int]:
+    """The calls a value is made of: through variables, receivers and arguments."""
+    seen: set[int] = set()
+    known: set[str] = set()
+    work: list[tuple[Value, int]] = [(value, before)]
+    while work and len(seen) < 60:
+        current, at = work.pop()
+        for part in parts(current):
+            if isinstance(part, Result) and part.call not in seen:
+                seen.add(part.call)
+                yield part.call
+                call = function.call(part.call)
+                work += [(value, part.call) for value in given(call)]
+            elif isinstance(part, Name):
+                name = part.path.partition(".")[0]
+                if name not in known:
+                    known.add(name)
+                    work += bindings(function.body, name, at)
+
+
+def following(function: Function, scope: Scope) -> frozenset[int]:
+    """The statements of a loop that work on its items: on a loop variable, or what was made of one."""
+    held = {name for target in scope.targets for name in names(target)}
+    inner = {loop.first: loop for loop in function.body.scopes if loop.kind in LOOPS and loop is not scope}
+    found: set[int] = set()
+    for index in range(scope.first, scope.last):
+        loop = inner.get(index)
+        if loop is not None and any(touches(value, held, found) for value in loop.head):
+            held |= {name for target in loop.targets for name in names(target)}
+        statement = function.body.statements[index]
+        if isinstance(statement, Call) and any(touches(value, held, found) for value in given(statement)):
+            found.add(index)
+        elif isinstance(statement, Assign) and statement.value and touches(statement.value, held, found):
+            held |= {name for target in statement.targets for name in bound_names(target)}
+    return frozenset(found)
+
+
+def given(call: Call) -> tuple[Value, ...]:
+    """What a call is made of."""
+    return (call.callee, *call.arguments, *(keyword.value for keyword in call.keywords))
+
+
+def touches(value: Value, held: set[str], found: set[int]) -> bool:
+    return not names(value).isdisjoint(held) or not results(value).isdisjoint(found)
+
+
+def bound_names(target: Value) -> Iterator[str]:
+    """The plain names an assignment binds."""
+    if isinstance(target, Name) and "." not in target.path:
+        yield target.path
+    elif isinstance(target, Display):
+        for item in target.items:
+            yield from bound_names(item)
+
+

@@ -1,0 +1,434 @@
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from mainstay.model.code import Leave, Operation, Return, ScopeKind
+from mainstay.model.effect import WRITES, EffectKind, Enclosure, EnclosureKind, Step
+from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
+from mainstay.model.flow import ancestors
+from mainstay.model.system import Function, System
+from mainstay.rules.base import Example, Rule
+from mainstay.rules.loops import Collection, Collections, Size, following
+from mainstay.rules.reach import Context, Reach
+
+FAR = 3  # calls between the loop and a query that only some branches reach
+SETTLES = (EffectKind.COMMIT, EffectKind.CALL_OUT, EffectKind.RUN)
+CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "memoize", "memoized", "alru_cache"})
+COMMAND_FOLDERS = frozenset({"commands", "cli", "cli.py"})
+
+
+class Round(Struct, frozen=True):
+    """A query that each round of a loop runs."""
+
+    function: Function
+    loop: Enclosure
+    over: Collection
+    step: Step
+
+
+class QueryPerRow(Rule):
+    """A loop over rows runs a query for each of them.
+
+    A list of 100 rows costs 101 round trips to the database, and the number grows with the data: the
+    route that took 20 ms with the rows of a test takes seconds in production, and holds its
+    connection throughout.
+
+    Ask once for all rows: a join, an eager load (`selectinload`, `prefetch_related`), an aggregate
+    with GROUP BY, or one query with `IN (...)` before the loop and a dict to look up in.
+    """
+
+    severity = Severity.MEDIUM
+    family = (Family.QUERY_PER_ROW,)
+    since = "0.1"
+    references = ("CWE-1073",)
+
+    notices = (
+        "Users with much data, as latency that grows with what they own; the database, as many short queries "
+        "of one shape. No single query is slow, so a slow-query log stays empty."
+    )
+    recovers = "It does not by itself: it grows worse with the tables, until requests time out."
+    costs = "One larger query, and memory for its result: cut the keys in pieces when there can be many."
+
+    bad = (
+        Example(
+            {
+                "routes.py": """
+                    from fastapi import APIRouter, Depends
+                    from sqlalchemy.orm import Session
+                    import repository
+                    from db import get_session
+
+                    router = APIRouter()
+
+                    @router.get("/charges")
+                    def charges(session: Session = Depends(get_session)):
+                        rows = repository.charges(session)
+                        lines = [{"id": row.id} for row in rows]
+                        for line in lines:
+                            line["refunded"] = repository.refunded(session, line["id"])  # <-
+                        return lines
+                """,
+                "repository.py": """
+                    from sqlalchemy import func, select
+                    from db import Charge, Refund
+
+                    def charges(session):
+                        return session.scalars(select(Charge)).all()
+
+                    def refunded(session, charge_id):
+                        total = select(func.sum(Refund.amount)).where(Refund.charge_id == charge_id)
+                        return session.scalar(total)
+                """,
+                "db.py": """
+                    from sqlalchemy.orm import DeclarativeBase, Session
+
+                    class Base(DeclarativeBase): ...
+                    class Charge(Base): ...
+                    class Refund(Base): ...
+
+                    def get_session() -> Session:
+                        with Session() as session:
+                            yield session
+                """,
+            },
+            why="the query is in a helper of another module, the rows in another one",
+        ),
+        Example(
+            {
+                "views.py": """
+                    from django.http import JsonResponse
+                    from models import Customer, Order
+
+                    def customers(request):
+                        found = []
+                        for customer in Customer.objects.filter(active=True):
+                            found.append(Order.objects.filter(customer=customer).count())  # <-
+                        return JsonResponse({"orders": found})
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model): ...
+                    class Order(models.Model): ...
+                """,
+            },
+            why="a count for each customer",
+        ),
+        Example(
+            {
+                "orders.py": """
+                    from fastapi import APIRouter
+                    from sqlalchemy import select
+                    from sqlalchemy.ext.asyncio import AsyncSession
+                    from db import Order, Session
+
+                    router = APIRouter()
+
+                    @router.post("/orders/states")
+                    async def states(ids: list[int]):
+                        async with Session() as session:
+                            return [await state(session, each) for each in ids]  # <-
+
+                    async def state(session: AsyncSession, order_id: int):
+                        order = await session.get(Order, order_id)
+                        return order.state
+                """,
+                "db.py": """
+                    from sqlalchemy.ext.asyncio import async_sessionmaker
+                    from sqlalchemy.orm import DeclarativeBase
+
+                    class Base(DeclarativeBase): ...
+                    class Order(Base): ...
+
+                    Session = async_sessionmaker()
+                """,
+            },
+            why="the requester decides how many; a comprehension, awaited",
+        ),
+        Example(
+            {
+                "export.py": """
+                    from sqlalchemy import select
+                    from sqlalchemy.orm import Session
+                    from models import Charge, Order
+
+                    def lines(session: Session):
+                        for charge in session.scalars(select(Charge).execution_options(yield_per=500)):
+                            order = session.get(Order, charge.order_id)  # <-
+                            for item in session.scalars(select(Item).where(Item.order_id == order.id)):
+                                yield charge.id, item.name
+                """,
+                "models.py": """
+                    from sqlalchemy.orm import DeclarativeBase
+
+                    class Base(DeclarativeBase): ...
+                    class Charge(Base): ...
+                    class Order(Base): ...
+                    class Item(Base): ...
+                """,
+            },
+            why="streaming saves memory, not round trips; two queries a row are one finding",
+        ),
+    )
+    good = (
+        Example(
+            {
+                "views.py": """
+                    from django.db.models import Count
+                    from django.http import JsonResponse
+                    from models import Customer
+
+                    def customers(request):
+                        rows = Customer.objects.annotate(number=Count("order")).prefetch_related("addresses")
+                        return JsonResponse({"orders": [row.number for row in rows]})
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model): ...
+                """,
+            },
+            why="counted by the one query",
+        ),
+        Example(
+            {
+                "repository.py": """
+                    from itertools import batched
+                    from sqlalchemy import select
+                    from sqlalchemy.orm import Session
+                    from models import Charge, Order
+
+                    def orders(session: Session):
+                        keys = session.scalars(select(Charge.order_id)).all()
+                        for chunk in batched(keys, 500):
+                            yield from session.scalars(select(Order).where(Order.id.in_(chunk)))
+                        for start in range(0, len(keys), 500):
+                            part = keys[start : start + 500]
+                            yield from session.scalars(select(Order).where(Order.id.in_(part)))
+                """,
+                "models.py": """
+                    from sqlalchemy.orm import DeclarativeBase
+
+                    class Base(DeclarativeBase): ...
+                    class Charge(Base): ...
+                    class Order(Base): ...
+                """,
+            },
+            why="one query for each 500 keys",
+        ),
+        Example(
+            {
+                "settings.py": """
+                    from models import Setting
+
+                    NAMES = ("currency", "zone")
+
+                    def load():
+                        found = {}
+                        for name in NAMES:
+                            found[name] = Setting.objects.get(name=name)
+                        for attempt in range(3):
+                            found[attempt] = Setting.objects.filter(attempt=attempt).first()
+                        return found
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Setting(models.Model): ...
+                """,
+            },
+            why="a handful of names, written down",
+        ),
+        Example(
+            {
+                "relay.py": """
+                    from sqlalchemy import select
+                    from sqlalchemy.orm import Session
+                    from models import Message, Customer
+
+                    def relay(session: Session):
+                        for message in session.scalars(select(Message.id)).all():
+                            found = session.get(Message, message, with_for_update=True)
+                            found.state = "sent"
+                            session.commit()
+
+                    def first(session: Session, rows: list[Message]):
+                        for row in rows:
+                            return session.get(Customer, row.customer_id)
+                """,
+                "models.py": """
+                    from sqlalchemy.orm import DeclarativeBase
+
+                    class Base(DeclarativeBase): ...
+                    class Message(Base): ...
+                    class Customer(Base): ...
+                """,
+            },
+            why="a job that settles each item in its own transaction; a loop that ends at its first round",
+        ),
+        Example(
+            {
+                "names.py": """
+                    from functools import lru_cache
+                    from models import Country, Customer
+
+                    @lru_cache
+                    def country(code):
+                        return Country.objects.get(code=code)
+
+                    def names():
+                        known = {}
+                        for customer in Customer.objects.all():
+                            if customer.group_id not in known:
+                                known[customer.group_id] = customer.group_set.count()
+                            yield country(customer.country), known[customer.group_id]
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Country(models.Model): ...
+                    class Customer(models.Model): ...
+                """,
+            },
+            why="what was read is kept",
+        ),
+    )
+
+    def check(self, system: System) -> Iterator[Finding]:
+        self._tables = {each.fact.name for each in system.classes.values() if each.table}
+        collections = Collections(system)
+        rounds = [
+            found
+            for function in system.source_functions()
+            if EffectKind.READ in function.kinds and COMMAND_FOLDERS.isdisjoint(function.file.path.split("/"))
+            for found in self._rounds(system, collections, function)
+        ]
+        seen = {(found.function.name, found.step.statement) for found in rounds}
+        causes: dict[tuple[str, int], list[Round]] = {}
+        for found in rounds:
+            if not passes(system, found.step, seen):
+                causes.setdefault((found.function.name, found.loop.first), []).append(found)
+        reach = Reach(system)
+        for each in causes.values():
+            context = reach.context(each[0].function, each[0].step.statement)
+            if context.request or not self._item_by_item(system, each[0]):
+                yield self._report(system, each, context)
+
+    def _rounds(self, system: System, collections: Collections, function: Function) -> Iterator[Round]:
+        """The reads of a function that work on the item of a loop over many."""
+        loops = [e for e in function.enclosures if e.kind is EnclosureKind.LOOP and e.scope >= 0]
+        if not loops:
+            return
+        steps = [step for step in system.steps(function, EffectKind.READ) if step.within(EnclosureKind.LOOP)]
+        for loop in loops:
+            inside = [step for step in steps if step.within(EnclosureKind.LOOP) is loop]
+            if not inside or function.body.scopes[loop.scope].kind is ScopeKind.WHILE:
+                continue
+            over = collections.of_loop(function, loop.scope)
+            if over.size < Size.REQUEST:
+                continue
+            items = following(function, function.body.scopes[loop.scope])
+            for step in inside:
+                if step.statement in items and repeated(function, loop, step) and looks(system, step):
+                    yield Round(function, loop, over, step)
+
+    def _item_by_item(self, system: System, found: Round) -> bool:
+        """Whether each item is a piece of work by itself: committed on its own, or sent elsewhere."""
+        if any(found.loop.holds(s.statement) for s in system.steps(found.function, *SETTLES)):
+            return True
+        inside = [each for each in found.function.enclosures if found.loop.holds(each.first)]
+        for function, statement in way(system, found.step):
+            inside += function.around(statement)
+        return any(each.kind is EnclosureKind.TRANSACTION and not each.implied for each in inside)
+
+    def _report(self, system: System, rounds: list[Round], context: Context) -> Finding:
+        found = rounds[0]
+        function, step, over = found.function, found.step, found.over
+        table = step.effect.target if step.effect.target in self._tables else "the database"
+        through = f" in {system.functions[step.via].body.name}" if step.via else ""
+        others = (each.step.location for each in rounds[1:])
+        start = Hop(over.location or found.loop.location, f"the loop goes over {over.words}")
+        served = f", for {context.request}" if context.request else ""
+        return self.found(
+            f"{function.body.name} queries {table}{through} once for each of {over.words}{served}",
+            step.location,
+            path=(start, Hop(found.loop.location, found.loop.what), *system.trace(function, step)),
+            siblings=tuple(dict.fromkeys(place for place in others if place != step.location)),
+            severity=severity(over, context),
+            confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
+            clears="one query before the loop, or an eager load, gives what each round asks for",
+            subject=f"{function.name} {table} {step.via}",
+        )
+
+
+def severity(over: Collection, context: Context) -> Severity:
+    """A requester waits for all of it; a limit bounds it; a job has time."""
+    if context.request:
+        return Severity.HIGH if over.size is Size.ROWS and not over.limited else Severity.MEDIUM
+    return Severity.LOW if over.limited else Severity.MEDIUM
+
+
+def passes(system: System, step: Step, seen: set[tuple[str, int]]) -> bool:
+    """Whether the way to the query leads through a loop that is reported itself."""
+    return any((function.name, statement) in seen for function, statement in way(system, step))
+
+
+def looks(system: System, step: Step) -> bool:
+    """Whether the query is there to look something up, rather than a part of a larger work on the item.
+
+    What a helper keeps is asked once.  What it reads to change it, and what it reads on some branch
+    far below, cannot be asked for all items at once.
+    """
+    below = list(way(system, step))
+    if any(cached(function) for function, _ in below) or (step.depth > FAR and not step.must):
+        return False
+    if not below or below[0][0].kinds.isdisjoint(WRITES):
+        return True
+    written = {effect.target for effect in below[0][0].effects if effect.kind in WRITES}
+    return step.depth == 1 and "" not in written and step.effect.target not in written
+
+
+def repeated(function: Function, loop: Enclosure, step: Step) -> bool:
+    """Whether the query runs in round after round: not on the way out, not for a new key only."""
+    body = function.body
+    for index in ancestors(body, function.call(step.statement).scope):
+        scope = body.scopes[index]
+        if scope.kind is ScopeKind.HANDLER or (scope.kind is ScopeKind.IF and looks_up(scope.head)):
+            return False
+        if leaves(function, index, step.statement, scope.last):
+            return False
+        if index == loop.scope:
+            return True
+    return True
+
+
+def way(system: System, step: Step) -> Iterator[tuple[Function, int]]:
+    """The functions between the loop and the query, each with its call on the way."""
+    name = step.via
+    while name:
+        function = system.functions[name]
+        found = function.effects.get(step.effect)
+        if found is None:
+            return
+        yield function, found.statement
+        name = found.via
+
+
+def cached(function: Function) -> bool:
+    """Whether a function keeps what it returned."""
+    known = (target.name.rpartition(".")[2] for target in function.decorators)
+    return not CACHES.isdisjoint(known)
+
+
+def looks_up(head: tuple[object, ...]) -> bool:
+    """Whether a branch is only taken for a key that is not known yet."""
+    return any(isinstance(value, Operation) and value.operator == "not in" for value in head)
+
+
+def leaves(function: Function, scope: int, first: int, last: int) -> bool:
+    """Whether what follows in the same block leaves the loop for good."""
+    return any(
+        statement.scope == scope
+        and (isinstance(statement, Return) or (isinstance(statement, Leave) and statement.word == "break"))
+        for statement in function.body.statements[first:last]
+    )

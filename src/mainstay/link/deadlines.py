@@ -20,6 +20,7 @@ from mainstay.model.code import (
     Return,
     ScopeKind,
     Value,
+    Yield,
 )
 from mainstay.model.effect import EnclosureKind
 from mainstay.model.library import Timeout

@@ -15,6 +15,7 @@ from mainstay.model.code import (
     Operation,
     Result,
     ScopeKind,
+    Text,
     Value,
 )
 from mainstay.model.library import Callable
@@ -154,6 +155,29 @@ class Lookup:
             elif isinstance(item, Name):  # HTTPMethod.GET
                 found.append(item.path.rpartition(".")[2])
         return found
+
+    def text(self, draft: Draft, value: Value | None, depth: int = 0) -> str:
+        """The text of a value, through constants of the project; `{}` stands for what cannot be told."""
+        if value is None or depth > _DEEPEST:
+            return ""
+        if isinstance(value, Literal):
+            return value.value if isinstance(value.value, str) else ""
+        if isinstance(value, Text):
+            return "".join(self._part(draft, part, depth + 1) for part in value.parts)
+        if isinstance(value, Operation) and value.operator == "+":
+            return "".join(self._part(draft, part, depth + 1) for part in value.operands)
+        if isinstance(value, Name):
+            placed = self.value_of(self.identity(draft, value))
+            if placed is not None and isinstance(placed[1], Literal | Text | Name):
+                return self.text(*placed, depth + 1) or "{}"
+        return "{}"
+
+    def _part(self, draft: Draft, value: Value, depth: int) -> str:
+        return (
+            self.text(draft, value, depth)
+            if isinstance(value, Literal)
+            else self.text(draft, value, depth) or "{}"
+        )
 
     def each(self, draft: Draft, value: Value) -> Iterator[Placed]:
         """The value itself, or what it is in turn when it hangs off the variable of a loop over a display."""

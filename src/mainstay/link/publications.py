@@ -10,7 +10,7 @@ from mainstay.link.lookup import Lookup, where
 from mainstay.link.names import join
 from mainstay.link.routers import Routers
 from mainstay.link.values import given
-from mainstay.model.code import Attribute, Call, Display, Literal, Name, Result, Text, Value
+from mainstay.model.code import Attribute, Call, Display, Literal, Name, Result, Value
 from mainstay.model.code import Operation as Operator
 from mainstay.model.library import Callable, Route, Type
 from mainstay.model.location import Basis
@@ -131,7 +131,7 @@ class Publications:
         self, draft: Draft, home: Draft, index: int, call: Call, route: Route, handler: Handler
     ) -> Iterator[Publication]:
         router = self._router(home, call)
-        path = self._routers.prefix(router) + path_text(home, given(call, route.path))
+        path = self._routers.prefix(router) + self._path(home, given(call, route.path))
         for method in self._methods(home, call, route, draft):
             yield self._one(draft, method, path, router, home, index, route, handler)
 
@@ -201,6 +201,10 @@ class Publications:
                 listed = self._lookup.strings(home, call.argument(0, "http_method_names"))
                 return tuple(m.upper() for m in listed if m.upper() in VERBS) or ("GET",)
         return ()
+
+    def _path(self, home: Draft, value: Value | None) -> str:
+        text = self._lookup.text(home, value)
+        return text if not text or text.startswith(("/", "^")) else f"/{text}"
 
     def _router(self, home: Draft, call: Call) -> str:
         """The router, blueprint or application that the callee is a method of."""
@@ -282,7 +286,7 @@ class Publications:
         router = self._router(home, call)
         if not router and home.body.kind == "module":
             router = join(home.name, "urlpatterns")
-        path = self._routers.prefix(router) + (path_text(home, given(call, route.path)) if route else "")
+        path = self._routers.prefix(router) + (self._path(home, given(call, route.path)) if route else "")
         handler = handler or Handler(view=name)
         for method, serving, extra in self._served(name, handler.verbs):
             tail = f"/{extra}" if extra else ""
@@ -357,7 +361,7 @@ class Publications:
                     _, call, library = published
                     assert library.route is not None
                     for verb in self._methods(draft.parent, call, library.route, draft):
-                        path = path_text(draft.parent, given(call, library.route.path)).strip("/")
+                        path = self._path(draft.parent, given(call, library.route.path)).strip("/")
                         found.append((verb, draft, path or method))
         return found
 
@@ -426,22 +430,6 @@ def takes_post(draft: Draft) -> bool:
         if isinstance(value, Name)
     )
     return any(name.startswith("request.POST") for name in names)
-
-
-def path_text(home: Draft, value: Value | None) -> str:
-    """The path as written; `{}` stands for what cannot be told."""
-    if isinstance(value, Literal):
-        text = value.value if isinstance(value.value, str) else ""
-    elif isinstance(value, Text):
-        text = "".join(
-            part.value if isinstance(part, Literal) and isinstance(part.value, str) else "{}"
-            for part in value.parts
-        )
-    elif isinstance(value, Name | Attribute):
-        text = "{}"
-    else:
-        text = ""
-    return text if not text or text.startswith(("/", "^")) else f"/{text}"
 
 
 def _rank(method: str) -> int:

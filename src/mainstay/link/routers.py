@@ -8,7 +8,7 @@ from mainstay.link.draft import Draft
 from mainstay.link.lookup import Lookup, Placed
 from mainstay.link.names import join
 from mainstay.link.values import given
-from mainstay.model.code import Attribute, Call, Literal, Name, Operation, Result, Text, Value
+from mainstay.model.code import Attribute, Call, Literal, Name, Operation, Result, Value
 from mainstay.model.system import Role
 
 PREFIXES = ("prefix", "url_prefix")
@@ -88,7 +88,12 @@ class Routers:
 
     def _own_prefix(self, router: str) -> str:
         built = self.built(router)
-        return prefix_of(built[2]) if built else ""
+        return self._prefix_of(built[0], built[2]) if built else ""
+
+    def _prefix_of(self, home: Draft, call: Call) -> str:
+        """The prefix given to a router's constructor or to the call that mounts it."""
+        values = (call.keyword(name) for name in PREFIXES)
+        return next((self._lookup.text(home, value) for value in values if value is not None), "")
 
     # --- finding mounts -------------------------------------------------------------------------------
 
@@ -117,12 +122,14 @@ class Routers:
                 value = given(call, library.route.handler)
                 child = self._included(draft, value) if value is not None else None
                 if child is not None:
-                    path = text_of(given(call, library.route.path))
+                    path = self._lookup.text(draft, given(call, library.route.path))
                     self._mount(draft, index, child, join(draft.name, "urlpatterns"), path)
             elif library.mounts is not None and target.receiver is not None:
                 value = given(call, library.mounts)
                 if value is not None:
-                    self._mount(draft, index, value, self._receiver(draft, call), prefix_of(call))
+                    self._mount(
+                        draft, index, value, self._receiver(draft, call), self._prefix_of(draft, call)
+                    )
 
     def _receiver(self, draft: Draft, call: Call) -> str:
         callee = call.callee
@@ -203,19 +210,6 @@ class Routers:
         call = draft.body.statements[value.call]
         inner = given(call, target.library.injects) if isinstance(call, Call) else None
         return (draft, inner) if inner is not None else None
-
-
-def prefix_of(call: Call) -> str:
-    """The prefix given to a router's constructor or to the call that mounts it."""
-    return next((text_of(value) for name in PREFIXES if (value := call.keyword(name)) is not None), "")
-
-
-def text_of(value: Value | None) -> str:
-    if isinstance(value, Literal) and isinstance(value.value, str):
-        return value.value
-    if isinstance(value, Text):
-        return "".join(text_of(part) or "{}" for part in value.parts)
-    return "" if value is None else "{}"
 
 
 def _slashed(prefix: str) -> str:

@@ -216,7 +216,8 @@ class Collections:
         if self._queries(function, statement) and last not in ONE_ROW:
             limited = bounded(function, Result(statement), statement)
             about = self._table(function, statement)
-            return Collection(Size.ROWS, f"rows of {about}" if about else "rows", function.at(statement), limited)
+            words = f"rows of {about}" if about else "rows"
+            return Collection(Size.ROWS, words, function.at(statement), limited)
         below = self._of_edges(function, statement)
         if below.size is Size.UNKNOWN and last in VIEWS:
             return self.of(function, receiver(call.callee), statement, hops + 1)

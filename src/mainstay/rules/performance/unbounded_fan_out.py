@@ -380,7 +380,7 @@ class UnboundedFanOut(Rule):
             path=path,
             severity=severity(fan),
             confidence=Confidence.MEDIUM if fan.over.size is Size.GIVEN else Confidence.HIGH,
-            clears="a semaphore, a fixed number of workers or a limit on the collection bounds what runs at once",
+            clears="a semaphore, a fixed number of workers or a limit on the collection bounds it",
             subject=f"{function.name} {fan.name}",
         )
 
@@ -440,7 +440,8 @@ def limits_itself(system: System, function: Function, deep: int = 2) -> bool:
 
 def named_limit(function: Function) -> bool:
     """Whether the function enters a context that is called a semaphore or limiter."""
-    entered = [value for scope in function.body.scopes if scope.kind is ScopeKind.WITH for value in scope.head]
+    contexts = (scope.head for scope in function.body.scopes if scope.kind is ScopeKind.WITH)
+    entered = [value for head in contexts for value in head]
     entered += [function.call(part.call).callee for part in entered if isinstance(part, Result)]
     said = (part.path for value in entered for part in parts(value) if isinstance(part, Name))
     return any(LIMITERS.search(path) for path in said)

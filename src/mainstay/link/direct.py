@@ -52,6 +52,7 @@ class Direct:
         self._calls = calls
         self._knowledge = calls.knowledge
         self._interned: dict[Effect, Effect] = {}
+        self._called: dict[str, dict[str, str]] = {}  # function -> the parameters it calls, and how
 
     def intern(self, effect: Effect) -> Effect:
         return self._interned.setdefault(effect, effect)
@@ -258,11 +259,16 @@ class Direct:
 
     def _handed_in(self, draft: Draft, call: Call, callee: Draft) -> list[Edge]:
         """Functions handed to a project's function that calls them; a lambda is assumed to be called."""
+        called = self._called.get(callee.name)
+        if called is None:
+            called = self._called[callee.name] = called_parameters(callee)
+        if not called and not any(isinstance(value, Code) for value in call.arguments):
+            return []
         found = []
         for parameter, value in arguments_of(call, callee):
             if not isinstance(value, Name | Attribute | Code):
                 continue
-            how = called_how(callee, parameter) or ("call" if isinstance(value, Code) else "")
+            how = called.get(parameter) or ("call" if isinstance(value, Code) else "")
             if how:
                 found += [Edge(name, how) for name in self._callees(draft, value)]
         return found
@@ -277,15 +283,16 @@ def arguments_of(call: Call, callee: Draft) -> list[tuple[str, Value]]:
     return found + [(keyword.name, keyword.value) for keyword in call.keywords]
 
 
-def called_how(callee: Draft, parameter: str) -> str:
-    """How a function calls one of its parameters: `call`, `retry` when in a retry loop, "" when never."""
-    how = ""
+def called_parameters(callee: Draft) -> dict[str, str]:
+    """The parameters that a function calls, and how: `call`, or `retry` when in a retry loop."""
+    found: dict[str, str] = {}
+    names = {parameter.name for parameter in callee.body.parameters}
     for at, statement in enumerate(callee.body.statements):
-        if isinstance(statement, Call) and statement.callee == Name(parameter):
-            if any(e.kind is EnclosureKind.RETRY and e.holds(at) for e in callee.enclosures):
-                return "retry"
-            how = "call"
-    return how
+        if isinstance(statement, Call) and isinstance(statement.callee, Name) and statement.callee.path in names:
+            retried = any(e.kind is EnclosureKind.RETRY and e.holds(at) for e in callee.enclosures)
+            if retried or statement.callee.path not in found:
+                found[statement.callee.path] = "retry" if retried else "call"
+    return found
 
 
 def short(dotted: str) -> str:

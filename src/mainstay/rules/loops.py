@@ -52,9 +52,11 @@ SAME = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "en
     "zip",
 }
 SECOND = frozenset({"map", "filter"})
+LISTS = frozenset({"list", "tuple", "set", "List", "Sequence", "Iterable", "Set", "Collection"})
 VIEWS = frozenset({"items", "values", "keys", "copy", "all", "scalars", "unique", "mappings", "fetchall"})
 LIMITS = frozenset({"limit", "fetch", "slice", "islice", "fetchmany", "sample"})
 PIECES = re.compile(r"batch|chunk|page|paginat|slice|islice|group(er|ed)|window|partition", re.IGNORECASE)
+PAGES = frozenset({"limit", "page_size", "per_page", "size"})
 SQL_LIMIT = re.compile(r"\blimit\s+[\d:%$?{]", re.IGNORECASE)
 ONE_ROW = frozenset({"get", "first", "last", "one", "one_or_none", "fetchone"}) | {
     "scalar",
@@ -74,12 +76,16 @@ class Size(IntEnum):
 
 
 class Collection(Struct, frozen=True):
-    """What a loop goes over, in words, where that is made, and whether a limit holds it."""
+    """What a loop goes over, in words, where that is made, and whether a limit holds it.
+
+    `page`: the limit is the caller's to choose.
+    """
 
     size: Size
     words: str = ""
     location: Location | None = None
     limited: bool = False
+    page: bool = False
 
 
 UNKNOWN = Collection(Size.UNKNOWN)
@@ -211,13 +217,14 @@ class Collections:
             return self._of_range(function, call, statement, hops)
         if PIECES.search(last):
             return SMALL
-        if isinstance(call.callee, Name) and call.callee.path in SAME | SECOND:
+        if last == "gather" or (isinstance(call.callee, Name) and call.callee.path in SAME | SECOND):
             return self._largest(function, call.arguments[last in SECOND :], statement, hops)
         if self._queries(function, statement) and last not in ONE_ROW:
-            limited = bounded(function, Result(statement), statement)
+            limits = list(limiting(function, Result(statement), statement))
+            page = bool(limits) and all(chosen_by_caller(function, call) for call in limits)
             about = self._table(function, statement)
             words = f"rows of {about}" if about else "rows"
-            return Collection(Size.ROWS, words, function.at(statement), limited)
+            return Collection(Size.ROWS, words, function.at(statement), bool(limits), page)
         below = self._of_edges(function, statement)
         if below.size is Size.UNKNOWN and last in VIEWS:
             return self.of(function, receiver(call.callee), statement, hops + 1)
@@ -266,8 +273,12 @@ class Collections:
         """What the project's function called there returns."""
         found = UNKNOWN
         for edge in function.edges.get(statement, ()):
-            if edge.function in self._system.functions:
-                found = larger(found, self.returned(self._system.functions[edge.function]))
+            callee = self._system.functions.get(edge.function)
+            if callee is None:
+                continue
+            found = larger(found, self.returned(callee))
+            if found.size is Size.UNKNOWN and lists(callee.body.returns):
+                found = Collection(Size.GIVEN, f"what {callee.body.name} gives", function.at(statement))
         return found
 
     def returned(self, function: Function) -> Collection:
@@ -301,6 +312,13 @@ def larger(one: Collection, other: Collection) -> Collection:
     if one.size is other.size:
         return other if one.limited and not other.limited else one
     return other if other.size > one.size else one
+
+
+def lists(annotation: Value | None) -> bool:
+    """Whether an annotation says that a function returns a list or the like."""
+    if isinstance(annotation, Operation) and annotation.operator == "[]":
+        annotation = annotation.operands[0]
+    return last_name(annotation) in LISTS if annotation is not None else False
 
 
 def last_name(callee: Value) -> str:
@@ -341,18 +359,23 @@ def argument(function: Function, call: Call, parameter: str) -> Value | None:
     return call.arguments[position] if 0 <= position < len(call.arguments) else None
 
 
-def bounded(function: Function, value: Value, before: int) -> bool:
-    """Whether a limit is set anywhere in what the value is made of, arguments included."""
-    return any(limits(function.call(index)) for index in made_of(function, value, before))
+def limiting(function: Function, value: Value, before: int) -> Iterator[Call]:
+    """The calls that set a limit in what the value is made of, arguments included."""
+    for index in made_of(function, value, before):
+        call = function.call(index)
+        if last_name(call.callee) in LIMITS or any(PIECES.search(k.name) or k.name in PAGES for k in call.keywords):
+            yield call
+        else:
+            values = (part.value for each in call.arguments for part in parts(each) if isinstance(part, Literal))
+            if any(isinstance(text, str) and SQL_LIMIT.search(text) for text in values):
+                yield call
 
 
-def limits(call: Call) -> bool:
-    if last_name(call.callee) in LIMITS or any(PIECES.search(keyword.name) for keyword in call.keywords):
-        return True
-    if any(keyword.name in ("limit", "page_size", "per_page", "size") for keyword in call.keywords):
-        return True
-    texts = (part.value for value in call.arguments for part in parts(value) if isinstance(part, Literal))
-    return any(isinstance(text, str) and SQL_LIMIT.search(text) for text in texts)
+def chosen_by_caller(function: Function, call: Call) -> bool:
+    """Whether the limit is a parameter of the function."""
+    parameters = {parameter.name for parameter in function.body.parameters}
+    limits = [*call.arguments, *(k.value for k in call.keywords if k.name in PAGES)]
+    return any(isinstance(value, Name) and value.path in parameters for value in limits)
 
 
 def made_of(function: Function, value: Value, before: int) -> Iterator[int]:

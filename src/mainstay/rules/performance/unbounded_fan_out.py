@@ -341,7 +341,7 @@ class UnboundedFanOut(Rule):
         self, system: System, collections: Collections, function: Function, statement: int, work: int
     ) -> Fan | None:
         over = self._over(collections, function, work)
-        if over.size < Size.GIVEN or over.limited or held_back(function, statement, work):
+        if over.size < Size.GIVEN or (over.limited and not over.page) or held_back(function, statement, work):
             return None
         kinds, name = frozenset[EffectKind](), ""
         for edge in function.edges.get(work, ()):
@@ -351,7 +351,7 @@ class UnboundedFanOut(Rule):
             kinds |= callee.kinds
             name = callee.body.name
         kinds |= {effect.kind for effect in function.direct.get(work, ())}
-        if kinds.isdisjoint(BUSY) or (over.size is Size.GIVEN and kinds.isdisjoint(DATABASE)):
+        if kinds.isdisjoint(BUSY) or (unsure(over) and kinds.isdisjoint(DATABASE)):
             return None
         return Fan(function, statement, work, over, kinds, name or function.targets[work].name)
 
@@ -379,7 +379,7 @@ class UnboundedFanOut(Rule):
             function.at(fan.statement),
             path=path,
             severity=severity(fan),
-            confidence=Confidence.MEDIUM if fan.over.size is Size.GIVEN else Confidence.HIGH,
+            confidence=Confidence.MEDIUM if unsure(fan.over) else Confidence.HIGH,
             clears="a semaphore, a fixed number of workers or a limit on the collection bounds it",
             subject=f"{function.name} {fan.name}",
         )
@@ -388,7 +388,12 @@ class UnboundedFanOut(Rule):
 def severity(fan: Fan) -> Severity:
     """Emptying the pool stops everybody; a table grows by itself."""
     pooled = not fan.kinds.isdisjoint(DATABASE)
-    return Severity.HIGH if pooled and fan.over.size >= Size.REQUEST else Severity.MEDIUM
+    return Severity.HIGH if pooled and not unsure(fan.over) else Severity.MEDIUM
+
+
+def unsure(over: Collection) -> bool:
+    """Whether there may be few: a list of which only the caller knows, or a page of rows."""
+    return over.size is Size.GIVEN or over.page
 
 
 def made(function: Function, value: Value, before: int) -> Iterator[int]:

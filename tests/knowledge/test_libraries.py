@@ -168,7 +168,7 @@ def standard() -> Iterator[tuple[str, int, str]]:
                     yield from ((name, position, keyword) for position, keyword in pairs)
 
 
-@pytest.mark.parametrize(("name", "position", "keyword"), list(standard()))
+@pytest.mark.parametrize(("name", "position", "keyword"), sorted(standard()))
 def test_positions_in_the_standard_library_are_as_told(name: str, position: int, keyword: str) -> None:
     found = resolve(name)
     try:

@@ -178,8 +178,8 @@ def test_any_text(source: str) -> None:
     check(source.encode("utf-8", "replace"))
 
 
-TOKENS = """( ) [ ] { } , : . ; = == := -> + - * ** % @ ' " ''' \"\"\" f' # \\ if else elif for in while with as
-try except finally def class lambda return yield from import await async match case type not and or is del
+TOKENS = """( ) [ ] { } , : . ; = == := -> + - * ** % @ ' " ''' \"\"\" f' # \\ if else elif for in while with
+as try except finally def class lambda return yield from import await async match case type not and or is del
 raise assert print exec a b() 1 2.5 True None ... é""".split()
 
 

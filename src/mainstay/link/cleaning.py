@@ -22,9 +22,9 @@ _HOST_TEST = re.compile(r"(?:is_private|is_global|is_loopback|is_reserved|is_lin
 PASSING = frozenset(
     """
     str bytes repr format unquote unquote_plus urljoin urlparse urlsplit urlunparse urlunsplit Path
-    PurePath PurePosixPath PosixPath join normpath abspath realpath expanduser fspath text literal_column SQL cast loads
-    b64decode urlsafe_b64decode list tuple set sorted reversed dict iter next copy deepcopy getaddrinfo
-    gethostbyname URL iri_to_uri uri_to_iri force_str smart_str Markup
+    PurePath PurePosixPath PosixPath join normpath abspath realpath expanduser fspath text
+    literal_column SQL cast loads b64decode urlsafe_b64decode list tuple set sorted reversed dict iter next
+    copy deepcopy getaddrinfo gethostbyname URL iri_to_uri uri_to_iri force_str smart_str Markup
     """.split()
 )
 """Functions whose result says what their arguments say, by their last name."""

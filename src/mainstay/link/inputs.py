@@ -11,7 +11,8 @@ PLAIN = frozenset(
     """
     int float bool complex UUID UUID1 UUID3 UUID4 UUID5 datetime date time timedelta Decimal PositiveInt
     NegativeInt NonNegativeInt PositiveFloat NonNegativeFloat StrictInt StrictBool conint confloat Literal
-    Enum StrEnum IntEnum AwareDatetime NaiveDatetime PastDate FutureDate EmailStr IPvAnyAddress ByteSize None NoneType ObjectId
+    Enum StrEnum IntEnum AwareDatetime NaiveDatetime PastDate FutureDate EmailStr IPvAnyAddress ByteSize
+    None NoneType ObjectId
     """.split()
 )
 TEXTUAL = frozenset(

@@ -207,11 +207,13 @@ class Publications:
         return text if not text or text.startswith(("/", "^")) else f"/{text}"
 
     def _router(self, home: Draft, call: Call) -> str:
-        """The router, blueprint or application that the callee is a method of."""
+        """The router, blueprint or application that the callee is a method of, or the list it stands in."""
         callee = call.callee
         if isinstance(callee, Name):
             before = callee.path.rpartition(".")[0]
-            return self._lookup.identity(home, Name(before)) if before else ""
+            found = self._lookup.identity(home, Name(before)) if before else ""
+            listed = home.body.kind == "module" and (not found or found not in self._names.variables)
+            return join(home.name, "urlpatterns") if listed else found
         if isinstance(callee, Attribute):
             before = callee.path.rpartition(".")[0]
             base = self._lookup.identity(home, callee.base)
@@ -284,8 +286,6 @@ class Publications:
         handler: Handler | None = None,
     ) -> Iterator[Publication]:
         router = self._router(home, call)
-        if not router and home.body.kind == "module":
-            router = join(home.name, "urlpatterns")
         path = self._routers.prefix(router) + (self._path(home, given(call, route.path)) if route else "")
         handler = handler or Handler(view=name)
         for method, serving, extra in self._served(name, handler.verbs):

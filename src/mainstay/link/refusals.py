@@ -156,7 +156,7 @@ class Refusals:
             return Refusal(UNKNOWN, f"calls {name}()")
         if word == "http_response_forbidden":
             return Refusal(FORBIDDEN, f"returns {name}")
-        if _CARRIES.search(word) and call.fate is not Fate.TESTED:
+        if _CARRIES.search(word) and call.fate not in (Fate.TESTED, Fate.RAISED):
             code = code_of(call)
             if code:
                 return Refusal(code, f"{name}({code})")

@@ -36,8 +36,9 @@ _CHECKS = re.compile(
 )
 _PUBLIC = _any_of(
     """
-    public allow_any allow_all allow_anonymous allow_public unauthenticated no_auth no_authentication no_login
-    login_not_required login_exempt auth_exempt auth_not_required skip_auth skip_authentication anonymous_access
+    public allow_any allow_all allow_anonymous allow_public unauthenticated no_auth no_authentication
+    no_login login_not_required login_exempt auth_exempt auth_not_required skip_auth skip_authentication
+    anonymous_access
     """
 )
 _NOT_PUBLIC = _any_of("public_(?:key|id|url|name|schema|view_set) non_public not_public")
@@ -48,10 +49,11 @@ _RESOURCE = re.compile(
 )
 _OPEN_BY_CONVENTION = _whole(
     r"""
-    health(?:_?(?:check|z))?s? live(?:z|ness)? alive ready(?:z)? readiness ping heartbeat startupz? up status_?check
-    metrics versions?
-    auth login logon log_?in sign_?in log_?out sign_?out sign_?up register(?:_user)? registration token token_\w+
-    refresh_token \w*password_?reset\w* reset_?password\w* forgot_?password forgot password_recovery
+    health(?:_?(?:check|z))?s? live(?:z|ness)? alive ready(?:z)? readiness ping heartbeat startupz? up
+    status_?check metrics versions?
+    auth login logon log_?in sign_?in log_?out sign_?out sign_?up register(?:_user)? registration
+    token token_(?:refresh|verify|obtain|obtain_pair|revoke|blacklist) refresh_token
+    \w*password_?reset\w* reset_?password\w* forgot_?password forgot password_recovery
     magic_?\w+ activat(?:e|ion) confirm_email verify_email email_check resend_\w+
     oauth2?\w* oidc openid saml2? sso social mfa 2fa fido callback authorize
     \.?well_known jwks(?:\.json)? static assets docs? redoc openapi(?:\.json)? swagger\w* schema
@@ -96,7 +98,7 @@ def sounds_public(name: str) -> bool:
 
 
 def conventional(path: str, name: str) -> str:
-    """The part of a path, or the name of a function or view, that by convention needs no principal; "" if none."""
+    """The part of a path, or the name, that needs no principal by convention; "" when there is none."""
     for segment in re.split(r"[/^$?]+", path.lower().replace("-", "_")):
         if segment and _OPEN_BY_CONVENTION.fullmatch(segment):
             return segment

@@ -26,7 +26,7 @@ from mainstay.model.code import (
     Yield,
 )
 from mainstay.model.effect import DATABASE
-from mainstay.model.flow import ancestors, bindings, definition, names, parts, results
+from mainstay.model.flow import ancestors, bindings, definition, names, parts, results, text_of
 from mainstay.model.location import Location
 from mainstay.model.system import Function, System, Type
 
@@ -76,7 +76,7 @@ class Size(IntEnum):
 
 
 class Collection(Struct, frozen=True):
-    """What a loop goes over, in words, where that is made, and whether a limit holds it.
+    """What a loop goes over (in words that follow "each of"), where that is made, and whether it is limited.
 
     `page`: the limit is the caller's to choose.
     """
@@ -161,7 +161,7 @@ class Collections:
             asked = head in self._inputs.get(function.name, ()) or head == "request"
             if not asked or rest.rpartition(".")[2].startswith(("settings", "user", "state")):
                 return UNKNOWN
-            return Collection(Size.REQUEST, f"{path} of the request", function.location)
+            return Collection(Size.REQUEST, f"{path}, which the requester gives", function.location)
         assigned = definition(function.body, head, before)
         if assigned is not None:
             found = self.of(function, assigned[1], assigned[0], hops)
@@ -189,7 +189,7 @@ class Collections:
             words = f"the rows given as {parameter.name}"
             return Collection(Size.ROWS, words, function.location, limited=not self._whole(known))
         if parameter.name in self._inputs.get(function.name, ()):
-            return Collection(Size.REQUEST, f"{parameter.name} of the request", function.location)
+            return Collection(Size.REQUEST, f"{parameter.name}, which the requester gives", function.location)
         return self._of_arguments(function, parameter, hops)
 
     def _of_arguments(self, function: Function, parameter: Parameter, hops: int) -> Collection:
@@ -223,7 +223,7 @@ class Collections:
             limits = list(limiting(function, Result(statement), statement))
             page = bool(limits) and all(chosen_by_caller(function, call) for call in limits)
             about = self._table(function, statement)
-            words = f"rows of {about}" if about else "rows"
+            words = f"the rows of {about}" if about else "its rows"
             return Collection(Size.ROWS, words, function.at(statement), bool(limits), page)
         below = self._of_edges(function, statement)
         if below.size is Size.UNKNOWN and last in VIEWS:
@@ -278,7 +278,8 @@ class Collections:
                 continue
             found = larger(found, self.returned(callee))
             if found.size is Size.UNKNOWN and lists(callee.body.returns):
-                found = Collection(Size.GIVEN, f"what {callee.body.name} gives", function.at(statement))
+                words = f"the items that {callee.body.name} gives"
+                found = Collection(Size.GIVEN, words, function.at(statement))
         return found
 
     def returned(self, function: Function) -> Collection:
@@ -363,12 +364,14 @@ def limiting(function: Function, value: Value, before: int) -> Iterator[Call]:
     """The calls that set a limit in what the value is made of, arguments included."""
     for index in made_of(function, value, before):
         call = function.call(index)
-        if last_name(call.callee) in LIMITS or any(PIECES.search(k.name) or k.name in PAGES for k in call.keywords):
+        keywords = any(PIECES.search(keyword.name) or keyword.name in PAGES for keyword in call.keywords)
+        if keywords or last_name(call.callee) in LIMITS or limits_in_text(call):
             yield call
-        else:
-            values = (part.value for each in call.arguments for part in parts(each) if isinstance(part, Literal))
-            if any(isinstance(text, str) and SQL_LIMIT.search(text) for text in values):
-                yield call
+
+
+def limits_in_text(call: Call) -> bool:
+    texts = (text_of(part) for value in call.arguments for part in parts(value))
+    return any(text is not None and SQL_LIMIT.search(text) for text in texts)
 
 
 def chosen_by_caller(function: Function, call: Call) -> bool:

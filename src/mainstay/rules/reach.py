@@ -12,6 +12,7 @@ from mainstay.model.system import Function, Role, System
 CALLS_UP = 8  # how many calls above a function are looked at
 MOST = 400  # how many functions above it are
 
+ASIDE = frozenset({"scripts", "integration_tests", "vendor"})  # no part of the service, whatever package they are in
 HELD = (EnclosureKind.TRANSACTION, EnclosureKind.LOCK)
 
 
@@ -114,3 +115,8 @@ def holds(way: Way, statement: int) -> Enclosure | None:
 def runs_now(caller: Function, at: int, name: str) -> bool:
     """Whether the call runs the function before it returns."""
     return any(edge.function == name and edge.now for edge in caller.edges.get(at, ()))
+
+
+def aside(function: Function) -> bool:
+    """Whether the file lies beside the service: helpers of its developers, or somebody else's code."""
+    return not ASIDE.isdisjoint(function.file.path.split("/")[:-1])

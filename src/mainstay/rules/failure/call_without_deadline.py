@@ -10,11 +10,10 @@ from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.location import Location
 from mainstay.model.system import Bound, Deadline, Function, System
 from mainstay.rules.base import Example, Rule
-from mainstay.rules.reach import Context, Reach
+from mainstay.rules.reach import Context, Reach, aside
 
 LEAVES = frozenset({EffectKind.CALL_OUT, EffectKind.SEND})
 BY_HAND = ("commands", "cli", "cli.py", "commands.py")  # a person looks on, and can stop it
-ASIDE = ("scripts", "integration_tests", "vendor")  # not part of the service, whatever package they are in
 WRAPPERS = 4  # wrappers around wrappers
 IN_PROCESS = ("threading.", "queue.", "concurrent.", "asyncio.", "multiprocessing.", "os.")
 MAIL = "django.core.mail."
@@ -299,7 +298,7 @@ class CallWithoutDeadline(Rule):
 
     def _wait(self, system: System, function: Function, at: int, reach: Reach) -> Wait | None:
         target = function.targets.get(at)
-        if target is None or not set(function.file.path.split("/")).isdisjoint(ASIDE):
+        if target is None or aside(function):
             return None
         inner, where = wrapped(system, function, at)
         waits = inner.targets[where]

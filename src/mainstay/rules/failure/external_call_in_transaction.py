@@ -202,7 +202,7 @@ class ExternalCallInTransaction(Rule):
             wait = f", which may take {deadline.seconds:g} s"
         sure = step.certain and not held.implied
         return self.found(
-            f"{function.body.name} calls {what} while its transaction is open{wait}",
+            f"`{function.body.qualname}` calls {what} while its transaction is open{wait}",
             step.location,
             path=path,
             siblings=tuple(dict.fromkeys(other.location for other in others if other.location != step.location)),

@@ -240,7 +240,7 @@ class CheckThenWrite(Rule):
             then = "its model declares no unique constraint that forbids the second row"
         sure = race.read.certain and race.insert.certain and race.read.depth < 2 and race.insert.depth < 2
         return self.found(
-            f"{function.body.name} inserts {table} after finding none; two at once both insert, and {then}",
+            f"`{function.body.qualname}` inserts {table} after finding none; two at once both insert, and {then}",
             place,
             path=(
                 *read,

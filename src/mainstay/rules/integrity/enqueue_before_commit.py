@@ -6,6 +6,8 @@ from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.system import Edge, Function, System
 from mainstay.rules.base import Example, Rule
 
+NEAR = 2  # calls down from a hook: what is sent further away is another matter
+
 MODELS = """
     from sqlalchemy.orm import DeclarativeBase
 
@@ -120,6 +122,32 @@ class EnqueueBeforeCommit(Rule):
             },
             why="the caller's transaction is still open",
         ),
+        Example(
+            {
+                "tasks.py": """
+                    from celery import shared_task
+
+                    @shared_task
+                    def index(pk): ...
+                """,
+                "models.py": """
+                    from django.db import models
+                    from django.db.models.signals import post_save
+                    from django.dispatch import receiver
+                    from tasks import index
+
+                    class Page(models.Model):
+                        def save(self, *args, **kwargs):
+                            super().save(*args, **kwargs)
+                            index.delay(self.pk)  # <-
+
+                    @receiver(post_save, sender=Page)
+                    def saved(sender, instance, **kwargs):
+                        index.delay(instance.pk)  # <-
+                """,
+            },
+            why="a model is saved in the transaction of whoever saves it: a request, the admin, an import",
+        ),
     )
     good = (
         Example(
@@ -171,10 +199,12 @@ class EnqueueBeforeCommit(Rule):
     )
 
     def check(self, system: System) -> Iterator[Finding]:
+        receivers = {job.function for job in system.jobs if job.trigger == "signal"}
         for function in system.source_functions():
-            if function.kinds.isdisjoint(WRITES):
+            hooked = function.name in receivers or is_save(system, function)
+            if function.kinds.isdisjoint(WRITES) and not hooked:
                 continue
-            found = list(self._sent(system, function))
+            found = list(self._from_hook(system, function) if hooked else self._sent(system, function))
             if found:
                 held, step = found[0]
                 yield self._report(system, function, held, step, [other for _, other in found[1:]])
@@ -193,6 +223,12 @@ class EnqueueBeforeCommit(Rule):
                     yield held, step
             elif step.statement > first and self._in_callers(system, function) and own(system, step):
                 yield None, step
+
+    def _from_hook(self, system: System, function: Function) -> Iterator[tuple[Enclosure | None, Step]]:
+        """What a model's `save` or a receiver of its signals sends: inside whatever transaction saves it."""
+        for step in system.steps(function, EffectKind.SEND):
+            if step.depth <= NEAR and own(system, step):
+                yield step.within(EnclosureKind.TRANSACTION), step
 
     def _leaving(self, system: System, function: Function) -> Iterator[Step]:
         """Messages sent, threads started that read the database, and calls out whose answer nobody reads."""
@@ -233,9 +269,9 @@ class EnqueueBeforeCommit(Rule):
         way = system.trace(function, step)
         what = way[-1].what.partition(":")[0] or "a message"
         path = way if held is None else (Hop(held.location, f"the transaction opens ({held.what})"), *way)
-        where = "its transaction" if held is not None else "its caller's transaction"
+        where = "its transaction" if held is not None else "the transaction of its caller"
         return self.found(
-            f"{function.body.name} sends {what} before {where} commits",
+            f"`{function.body.qualname}` sends {what} before {where} commits",
             step.location,
             path=path,
             siblings=tuple(dict.fromkeys(o.location for o in others if o.location != step.location)),
@@ -243,6 +279,14 @@ class EnqueueBeforeCommit(Rule):
             clears="the message leaves after the commit, or is a row of the same transaction",
             subject=f"{function.name} {what}",
         )
+
+
+def is_save(system: System, function: Function) -> bool:
+    """Whether the function is `save` or `delete` of a Django model, which others call in transactions."""
+    cls = system.classes.get(function.owner)
+    if cls is None or not cls.table or function.body.name not in ("save", "delete"):
+        return False
+    return any(base.startswith("django.") for base in cls.ancestry)
 
 
 def own(system: System, step: Step) -> bool:

@@ -230,7 +230,7 @@ class LostUpdate(Rule):
         path = [Hop(function.at(at), f"{first.row} is read here, without a lock") for at in loaded[-1:]]
         path.append(Hop(place, f"{first.column} is written back as a value computed here"))
         return self.found(
-            f"{function.body.name} reads {first.table}.{first.column}, changes it and writes it back without a lock",
+            f"`{function.body.qualname}` reads {first.table}.{first.column}, changes it and writes it back without a lock",
             place,
             path=tuple(path),
             siblings=tuple(function.at(change.statement) for change in changes[1:]),

@@ -142,7 +142,7 @@ class NumberFromMaximum(Rule):
 
     def _report(self, function: Function, step: Step, source: int) -> Finding:
         return self.found(
-            f"{function.body.name} numbers a new {step.effect.target or 'row'} with the highest number plus one",
+            f"`{function.body.qualname}` numbers a new {step.effect.target or 'row'} with the highest number plus one",
             step.location,
             path=(Hop(function.at(source), "the highest number so far is read"), Hop(step.location, "the row is added")),
             confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,

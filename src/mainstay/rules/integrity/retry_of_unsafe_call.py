@@ -1,30 +1,43 @@
 """The rule retry-of-unsafe-call."""
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from mainstay.model.code import Call, Display, Literal, Name, Text, Value
+from mainstay.model.code import Call, Literal, Name, Value
 from mainstay.model.effect import OUTSIDE, EffectKind, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import parts
 from mainstay.model.location import Location
 from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
+from mainstay.rules.reach import aside
 from mainstay.rules.retries import policies
 
 ORDER = (EffectKind.CALL_OUT, EffectKind.SEND, EffectKind.INSERT, EffectKind.COMMIT, EffectKind.READ)
-# Requests that are sent by POST and yet only ask: doing them twice costs time, no more.
+# Requests that are sent by POST and yet only ask, or are sent at least once by design: their words begin so.
 ASKS = (
-    *("search", "query", "graphql", "token", "auth", "login", "embed", "predict", "complet", "rerank", "infer"),
-    *("classif", "fetch", "find", "lookup", "download", "check", "validat", "verif", "count", "scan", "load"),
-    *("retrieve", "poll", "chat", "llm", "model", "translate", "encode", "render", "preview", "convert", "metric"),
-    *("status", "batch_get", "read", "list", "get_", "_get", "info", "detect", "extract", "heartbeat", "introspect"),
-    *("inform", "generate", "healthcheck", "ping", "connect", "index", "upsert", "cancel", "delete", "parse", "ask"),
+    *("search", "query", "graphql", "token", "auth", "oauth", "login", "embed", "predict", "complet", "rerank"),
+    *("infer", "classif", "fetch", "find", "lookup", "download", "check", "validat", "verif", "count", "scan"),
+    *("load", "retriev", "poll", "chat", "llm", "ai", "model", "translat", "encod", "render", "preview", "convert"),
+    *("metric", "status", "read", "list", "get", "info", "detect", "extract", "heartbeat", "introspect", "generat"),
+    *("health", "ping", "index", "upsert", "cancel", "delet", "pars", "ask", "webhook", "hook", "event", "log"),
+    *("upload", "renew", "refresh", "acquire", "lease", "sync", "trace", "span", "completion", "reply", "update"),
 )
-MOVES = ("charge", "pay", "refund", "transfer", "payout", "invoice", "purchase", "order", "subscri", "checkout")
+MOVES = frozenset(
+    {
+        *("charge", "charges", "pay", "payment", "payments", "refund", "refunds", "transfer", "transfers", "payout"),
+        *("payouts", "invoice", "invoices", "purchase", "purchases", "order", "orders", "subscription", "checkout"),
+        *("subscriptions", "withdraw", "withdrawal", "deposit"),
+    }
+)
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+GENERIC = frozenset({"send", "request", "build_request", "execute", "stream"})
+ASKING = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 UNSENT = frozenset({"ConnectError", "ConnectTimeout", "NewConnectionError", "ConnectTimeoutError", "RateLimitError"})
 POSTS = frozenset({"POST", "PATCH"})
+NOT_SERVICES = ("socket", "redis")
 SAFE_BY = ("allowed_methods", "method_whitelist")
 KEY = "idempot"
 
@@ -251,7 +264,7 @@ class RetryOfUnsafeCall(Rule):
 
     def check(self, system: System) -> Iterator[Finding]:
         for region in regions(system):
-            if region.function.kinds.isdisjoint(OUTSIDE) or (region.on and UNSENT.issuperset(region.on)):
+            if region.function.kinds.isdisjoint(OUTSIDE) or aside(region.function) or (region.on and UNSENT.issuperset(region.on)):
                 continue
             steps = [step for step in system.steps(region.function, *ORDER) if region.holds(step)]
             unsafe = repeated_request(system, region, steps) or repeated_message(region, steps)
@@ -265,7 +278,7 @@ class RetryOfUnsafeCall(Rule):
         source, at = origin(system, region.function, step)
         done = source.targets[at].name if at in source.targets else f"{step.effect.kind} {step.effect.target}"
         words = spoken(source, at, region.function)
-        moves = any(word in words for word in MOVES)
+        moves = bool(words & MOVES)
         again = "and carries no idempotency key" if step.effect.kind is EffectKind.CALL_OUT else "and may fail after it"
         sure = step.certain and (moves or step.effect.kind is not EffectKind.CALL_OUT)
         return self.found(
@@ -284,12 +297,14 @@ class RetryOfUnsafeCall(Rule):
             retry = target.library.retry if target.library else None
             if retry is None or retry.on not in SAFE_BY:
                 continue
-            if any(allows_post(call.keyword(name)) for name in SAFE_BY):
+            given = [value for name in SAFE_BY if (value := call.keyword(name)) is not None]
+            if any(map(allows_post, given)):
                 yield self.found(
                     f"The retry policy built in {function.body.name} repeats POST requests, too.",
                     function.at(at),
                     clears="POST left out of the methods that are repeated",
-                    confidence=Confidence.MEDIUM,
+                    # Who lists POST by name has thought of it; who lifts the limit often has not.
+                    confidence=Confidence.MEDIUM if isinstance(given[0], Literal) else Confidence.LOW,
                     severity=Severity.MEDIUM,
                     subject=f"{target.name} in {function.name}",
                 )
@@ -310,12 +325,13 @@ def regions(system: System) -> Iterator[Region]:
 def repeated_request(system: System, region: Region, steps: list[Step]) -> Step | None:
     """The first request that changes something at another service each time."""
     for step in sorted(steps, key=lambda s: s.depth):
-        if step.effect.kind is EffectKind.CALL_OUT and not step.effect.repeatable:
-            source, at = origin(system, region.function, step)
-            if source.targets.get(at) is None or keyed(source, at, region.function):
-                continue
-            if not asks(source, at, region.function, step):
-                return step
+        if step.effect.kind is not EffectKind.CALL_OUT or step.effect.repeatable or step.effect.target in NOT_SERVICES:
+            continue
+        source, at = origin(system, region.function, step)
+        if any(effect.kind is EffectKind.SEND for effect in source.direct.get(at, ())):
+            continue
+        if changes(source, at, region.function, step) and not keyed(source, at, region.function):
+            return step
     return None
 
 
@@ -364,33 +380,40 @@ def origin(system: System, function: Function, step: Step) -> tuple[Function, in
     return function, statement
 
 
-def spoken(source: Function, at: int, function: Function) -> str:
-    """The names and addresses around a request, in lower case."""
+def spoken(source: Function, at: int, function: Function) -> frozenset[str]:
+    """The words in the names and addresses around a request, in lower case."""
     statement = source.body.statements[at]
     texts = [source.body.name, function.body.name, source.owner.rpartition(".")[2]]
     if isinstance(statement, Call):
-        for value in (statement.callee, *statement.arguments, *(k.value for k in statement.keywords)):
+        for value in (statement.callee, *statement.arguments):
             texts += list(words_of(value))
-    return " ".join(texts).lower()
+        texts += list(words_of(statement.keyword("url")))
+    return frozenset(word.lower() for text in texts for word in WORD.findall(text))
 
 
-def words_of(value: Value) -> Iterator[str]:
-    """The texts and names in a value, the bodies of dicts left out."""
-    for part in parts(value):
+def words_of(value: Value | None) -> Iterator[str]:
+    """The texts and names in a value."""
+    for part in parts(value) if value is not None else ():
         if isinstance(part, Literal) and isinstance(part.value, str):
             yield part.value
         elif isinstance(part, Name):
             yield part.path
-        elif isinstance(part, Display | Text):
-            continue
 
 
-def asks(source: Function, at: int, function: Function, step: Step) -> bool:
-    """Whether the request only asks, as far as its names and address tell."""
-    words = spoken(source, at, function)
-    if any(word in words for word in MOVES):
+def changes(source: Function, at: int, function: Function, step: Step) -> bool:
+    """Whether the request does more than ask, as far as its method, names and address tell."""
+    statement = source.body.statements[at]
+    if not isinstance(statement, Call) or at not in source.targets:
         return False
-    return any(word in words for word in ASKS) or any(word in step.via.lower() for word in ASKS)
+    methods = {v.value for v in (*statement.arguments, statement.keyword("method")) if isinstance(v, Literal)}
+    if methods & ASKING:
+        return False
+    words = spoken(source, at, function) | spoken(function, step.statement, function)
+    if words & MOVES:
+        return True
+    if source.targets[at].name.rpartition(".")[2] in GENERIC and not methods & POSTS:
+        return False
+    return not any(word.startswith(ASKS) for word in words)
 
 
 def keyed(source: Function, at: int, function: Function) -> bool:
@@ -401,13 +424,11 @@ def keyed(source: Function, at: int, function: Function) -> bool:
         for statement in body.statements:
             if isinstance(statement, Call) and any(KEY in k.name.lower() for k in statement.keywords):
                 return True
-    return KEY in spoken(source, at, function)
+    return any(KEY in word for word in spoken(source, at, function))
 
 
-def allows_post(value: Value | None) -> bool:
+def allows_post(value: Value) -> bool:
     """Whether the methods given are all of them, or name POST."""
-    if value is None:
-        return False
     if isinstance(value, Literal):
         return value.value in (None, False)
     return any(isinstance(part, Literal) and part.value in POSTS for part in parts(value))

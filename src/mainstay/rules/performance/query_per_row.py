@@ -1,16 +1,18 @@
 from collections.abc import Iterator
 
+import msgspec
 from msgspec import Struct
 
-from mainstay.model.code import Leave, Operation, Return, ScopeKind
+from mainstay.model.code import Assign, Call, Leave, Name, Operation, Result, Return, ScopeKind
 from mainstay.model.effect import WRITES, EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import ancestors
-from mainstay.model.system import Function, System
+from mainstay.model.system import Function, ProjectClass, Role, System
 from mainstay.rules.base import Example, Rule
-from mainstay.rules.loops import Collection, Collections, Size, following
+from mainstay.rules.loops import Collection, Collections, Size, following, last_name
 from mainstay.rules.reach import Context, Reach
 
+SERIALIZERS = "rest_framework.serializers."
 FAR = 3  # calls between the loop and a query that only some branches reach
 SETTLES = (EffectKind.COMMIT, EffectKind.CALL_OUT, EffectKind.RUN)
 CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "memoize", "memoized", "alru_cache"})
@@ -169,8 +171,53 @@ class QueryPerRow(Rule):
             },
             why="streaming saves memory, not round trips; two queries a row are one finding",
         ),
+        Example(
+            {
+                "serializers.py": """
+                    from rest_framework import serializers
+                    from models import Customer, Order
+
+                    class CustomerSerializer(serializers.ModelSerializer):
+                        orders = serializers.SerializerMethodField()
+
+                        def get_orders(self, customer):
+                            return Order.objects.filter(customer=customer).count()  # <-
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model): ...
+                    class Order(models.Model): ...
+                """,
+            },
+            why="the framework goes over the rows of a list and calls the method for each",
+        ),
     )
     good = (
+        Example(
+            {
+                "serializers.py": """
+                    from rest_framework import serializers
+                    from models import Customer
+
+                    class CustomerSerializer(serializers.ModelSerializer):
+                        orders = serializers.SerializerMethodField()
+                        rank = serializers.SerializerMethodField()
+
+                        def get_orders(self, customer):
+                            return customer.number_of_orders
+
+                        def get_rank(self, customer):
+                            return self.context["ranks"][customer.pk]
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model): ...
+                """,
+            },
+            why="the view's queryset has annotated the number, and looked the ranks up for all",
+        ),
         Example(
             {
                 "views.py": """
@@ -313,6 +360,34 @@ class QueryPerRow(Rule):
             context = reach.context(each[0].function, each[0].step.statement)
             if context.request or not self._item_by_item(system, each[0]):
                 yield self._report(system, each, context)
+        for owner in system.classes.values():
+            serializes = any(base.startswith(SERIALIZERS) for base in owner.ancestry)
+            if serializes and owner.file.role is Role.SOURCE:
+                yield from self._of_fields(system, owner)
+
+    def _of_fields(self, system: System, owner: ProjectClass) -> Iterator[Finding]:
+        """Queries of a serializer's computed fields: the framework goes over the rows."""
+        for field in computed_fields(owner):
+            function = system.functions.get(f"{owner.name}.get_{field}")
+            if function is None or len(function.body.parameters) != 2:
+                continue
+            row = Name(function.body.parameters[1].name)
+            items = following(function, msgspec.structs.replace(function.body.scopes[0], targets=(row,)))
+            for step in system.steps(function, EffectKind.READ):
+                if step.statement in items and looks(system, step):
+                    yield self._report_field(system, owner, function, step)
+                    break
+
+    def _report_field(self, system: System, owner: ProjectClass, function: Function, step: Step) -> Finding:
+        table = step.effect.target if step.effect.target in self._tables else "the database"
+        return self.found(
+            f"{owner.fact.name} queries {table} in {function.body.name} once for each row it serialises",
+            step.location,
+            path=(Hop(function.location, "called for each row"), *system.trace(function, step)),
+            confidence=Confidence.MEDIUM,
+            clears="the queryset of the view brings what the field shows (annotate, prefetch_related)",
+            subject=f"{function.name} {table}",
+        )
 
     def _rounds(self, system: System, collections: Collections, function: Function) -> Iterator[Round]:
         """The reads of a function that work on the item of a loop over many."""
@@ -359,6 +434,16 @@ class QueryPerRow(Rule):
             clears="one query before the loop, or an eager load, gives what each round asks for",
             subject=f"{function.name} {table} {step.via}",
         )
+
+
+def computed_fields(owner: ProjectClass) -> Iterator[str]:
+    """The names of a serializer's fields that a method computes."""
+    body = owner.file.module.bodies[owner.fact.body]
+    for statement in body.statements:
+        if isinstance(statement, Assign) and isinstance(statement.value, Result):
+            call = body.statements[statement.value.call]
+            if isinstance(call, Call) and last_name(call.callee) == "SerializerMethodField":
+                yield from (target.path for target in statement.targets if isinstance(target, Name))
 
 
 def severity(over: Collection, context: Context) -> Severity:

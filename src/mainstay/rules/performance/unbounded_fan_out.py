@@ -370,12 +370,12 @@ class UnboundedFanOut(Rule):
         function = fan.function
         takes = "a database connection" if not fan.kinds.isdisjoint(DATABASE) else "a connection"
         path = (
-            Hop(fan.over.location or function.location, f"as many as there are {fan.over.words}"),
+            Hop(fan.over.location or function.location, f"one for each of {fan.over.words}"),
             Hop(function.at(fan.work), f"{fan.name} takes {takes} each"),
             Hop(function.at(fan.statement), "all of them are started at once"),
         )
         return self.found(
-            f"{function.body.name} runs {fan.name} for all {fan.over.words} at once, each with {takes}",
+            f"{function.body.name} runs {fan.name} at once for each of {fan.over.words}, with {takes} each",
             function.at(fan.statement),
             path=path,
             severity=severity(fan),
@@ -407,9 +407,13 @@ def made(function: Function, value: Value, before: int) -> Iterator[int]:
         assigned = definition(function.body, value.path, before)
         if assigned is not None and isinstance(assigned[1], Each):
             yield from made(function, assigned[1], assigned[0])
-        for statement in function.body.statements[:before]:
+        for index, statement in enumerate(function.body.statements[:before]):
             if fills(statement, value.path) and isinstance(statement, Call) and statement.arguments:
-                yield from (part.call for part in parts(statement.arguments[0]) if isinstance(part, Result))
+                added = statement.arguments[0]
+                if isinstance(added, Name):
+                    held = definition(function.body, added.path, index)
+                    added = held[1] if held is not None else added
+                yield from (part.call for part in parts(added) if isinstance(part, Result))
 
 
 def built_in(function: Function, call: Call, before: int) -> int:

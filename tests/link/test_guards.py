@@ -1,0 +1,352 @@
+"""Who is asked before an operation runs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mainstay.link.words import conventional, sounds_authenticating, sounds_checking, sounds_public
+from mainstay.model.system import Operation, System
+
+Link = Callable[[dict[str, str]], System]
+
+AUTH = """
+    from fastapi import Depends, HTTPException, Header, status
+    from fastapi.security import HTTPBearer
+    def lookup(authorization: str = Header()):
+        return check(authorization)
+    def check(key):
+        if not key:
+            raise HTTPException(status.HTTP_401_UNAUTHORIZED)
+    def page(size: int = 50):
+        if size > 100:
+            raise HTTPException(422)
+        return size
+"""
+
+
+def served(system: System) -> dict[str, Operation]:
+    return {operation.function.rpartition(".")[2]: operation for operation in system.operations}
+
+
+def fastapi(link: Link, text: str) -> dict[str, Operation]:
+    return served(link({"auth.py": AUTH, "app.py": text}))
+
+
+def test_dependencies_wherever_they_are_given(link: Link) -> None:
+    found = fastapi(
+        link,
+        """
+        from typing import Annotated
+        from fastapi import APIRouter, Depends, FastAPI
+        import auth
+        Caller = Annotated[str, Depends(auth.lookup)]
+        app = FastAPI()
+        guarded = APIRouter(dependencies=[Depends(auth.lookup)])
+        plain = APIRouter()
+        mounted = APIRouter()
+        app.include_router(guarded)
+        app.include_router(mounted, dependencies=[Depends(auth.lookup)])
+        app.include_router(plain)
+        @plain.get("/a")
+        def by_default(key=Depends(auth.lookup)): ...
+        @plain.get("/b")
+        def by_type(caller: Caller): ...
+        @plain.get("/c", dependencies=[Depends(auth.lookup)])
+        def by_decorator(): ...
+        @guarded.get("/d")
+        def by_router(): ...
+        @mounted.get("/e")
+        def by_mount(): ...
+        @plain.get("/f")
+        def by_nothing(size=Depends(auth.page)): ...
+        """,
+    )
+    assert {name for name, o in found.items() if not o.authenticated} == {"by_nothing"}
+    assert [g.name for g in found["by_nothing"].guards] == ["auth.page"]
+    assert found["by_type"].guards[0].why == "raises HTTPException(401) in auth.check"
+
+
+def test_an_application_s_own_dependencies_and_middleware(link: Link) -> None:
+    system = link(
+        {
+            "one.py": """
+                from fastapi import Depends, FastAPI
+                import auth
+                app = FastAPI(dependencies=[Depends(auth.lookup)])
+                @app.get("/a")
+                def a(): ...
+            """,
+            "two.py": """
+                from fastapi import FastAPI
+                from fastapi.responses import JSONResponse
+                app = FastAPI()
+                @app.middleware("http")
+                async def gate(request, call_next):
+                    if "authorization" not in request.headers:
+                        return JSONResponse({}, status_code=401)
+                    return await call_next(request)
+                @app.get("/b")
+                def b(): ...
+            """,
+            "three.py": """
+                from fastapi import FastAPI
+                app = FastAPI()
+                @app.middleware("http")
+                async def measure(request, call_next):
+                    return await call_next(request)
+                @app.get("/c")
+                def c(): ...
+            """,
+            "auth.py": AUTH,
+        }
+    )
+    found = served(system)
+    assert found["a"].authenticated
+    assert found["b"].authenticated
+    assert not found["c"].authenticated
+
+
+def test_a_session_is_no_guard_and_an_optional_user_neither(link: Link) -> None:
+    found = fastapi(
+        link,
+        """
+        from fastapi import Depends, FastAPI, HTTPException
+        from fastapi.security import HTTPBearer
+        app = FastAPI()
+        def get_session():
+            raise HTTPException(401)
+        def optional_user():
+            return None
+        lenient = HTTPBearer(auto_error=False)
+        strict = HTTPBearer()
+        def token(given=Depends(strict)): ...
+        @app.get("/a")
+        def a(db=Depends(get_session), user=Depends(optional_user)): ...
+        @app.get("/b")
+        def b(key=Depends(token)): ...
+        """,
+    )
+    assert not found["a"].authenticated
+    assert found["b"].authenticated
+
+
+def test_public_needs_a_reason_where_the_marker_takes_one(link: Link) -> None:
+    found = fastapi(
+        link,
+        """
+        from fastapi import Depends, FastAPI
+        app = FastAPI()
+        def public(reason):
+            def anyone(): ...
+            return anyone
+        @app.get("/a", dependencies=[Depends(public("the window shows it"))])
+        def a(): ...
+        @app.get("/b", dependencies=[Depends(public(" "))])
+        def b(): ...
+        @app.get("/healthz")
+        def c(): ...
+        """,
+    )
+    assert found["a"].public
+    assert found["a"].guards[0].why == "the window shows it"
+    assert not found["b"].public
+    assert [(g.name, g.public) for g in found["c"].guards] == [("public by convention", True)]
+
+
+def test_checks_in_the_body(link: Link) -> None:
+    found = fastapi(
+        link,
+        """
+        import hmac
+        from fastapi import FastAPI, HTTPException, Request
+        app = FastAPI()
+        def verify(body, given):
+            if not hmac.compare_digest(body, given):
+                raise HTTPException(400)
+        def make_api_key(): ...
+        @app.post("/a")
+        def a(request: Request):
+            verify(b"", b"")
+        @app.post("/b")
+        def b(request: Request):
+            if not request.user.is_authenticated:
+                raise HTTPException(404)
+        @app.post("/c")
+        def c(request: Request):
+            make_api_key()
+        """,
+    )
+    assert found["a"].authenticated
+    assert found["b"].authenticated
+    assert not found["c"].authenticated
+
+
+def test_flask_decorators_and_hooks(link: Link) -> None:
+    system = link(
+        {
+            "shop.py": """
+                from functools import wraps
+                from flask import Blueprint, abort, g
+                from flask_login import login_required
+                hooked = Blueprint("hooked", __name__)
+                plain = Blueprint("plain", __name__)
+                def member(view):
+                    @wraps(view)
+                    def wrapper(*args):
+                        if g.user is None:
+                            abort(401)
+                        return view(*args)
+                    return wrapper
+                def timed(view):
+                    @wraps(view)
+                    def wrapper(*args):
+                        return view(*args)
+                    return wrapper
+                @hooked.before_request
+                def gate():
+                    if g.user is None:
+                        return "who?", 401
+                @hooked.route("/a")
+                def a(): ...
+                @plain.route("/b")
+                @member
+                def b(): ...
+                @plain.route("/c")
+                @login_required
+                def c(): ...
+                @plain.route("/d")
+                @timed
+                def d(): ...
+            """
+        }
+    )
+    assert {name for name, o in served(system).items() if not o.authenticated} == {"d"}
+
+
+def test_permissions_of_rest_framework(link: Link) -> None:
+    system = link(
+        {
+            "views.py": """
+                from rest_framework.decorators import api_view, permission_classes
+                from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+                from rest_framework.views import APIView
+                class Member(BasePermission):
+                    def has_permission(self, request, view):
+                        return request.user.is_member
+                class Anyone(BasePermission):
+                    def has_permission(self, request, view):
+                        return True
+                class Base(APIView):
+                    permission_classes = [IsAuthenticated]
+                class A(Base):
+                    def get(self, request): ...
+                class B(APIView):
+                    permission_classes = (Member,)
+                    def get(self, request): ...
+                class C(Base):
+                    permission_classes = [AllowAny]
+                    def get(self, request): ...
+                class D(Base):
+                    permission_classes = [Anyone]
+                    def get(self, request): ...
+                class E(APIView):
+                    def get(self, request): ...
+                @api_view(["POST"])
+                @permission_classes([IsAuthenticated])
+                def f(request): ...
+            """,
+            "urls.py": """
+                from django.urls import path
+                import views
+                urlpatterns = [path("f/", views.f)]
+            """,
+        }
+    )
+    found = {o.function.removeprefix("views."): (o.authenticated, o.public) for o in system.operations}
+    assert found == {
+        "A.get": (True, False),
+        "B.get": (True, False),
+        "C.get": (False, True),
+        "D.get": (False, True),
+        "E.get": (False, False),
+        "f": (True, False),
+    }
+
+
+def test_defaults_and_middleware_of_django_settings(link: Link) -> None:
+    settings = """
+        BASE_MIDDLEWARE = ["django.middleware.csrf.CsrfViewMiddleware", "shop.gate.LoginRequiredMiddleware"]
+        MIDDLEWARE = BASE_MIDDLEWARE
+    """
+    gate = "class LoginRequiredMiddleware:\n    def __call__(self, request): ...\n"
+    views = "from django.views import View\nclass A(View):\n    def get(self, request): ...\n"
+    files = {"shop/__init__.py": "", "shop/gate.py": gate, "shop/views.py": views}
+    assert not link(files).operations[0].authenticated
+    assert link({**files, "shop/settings.py": settings}).operations[0].authenticated
+
+
+def test_mixins_hooks_and_class_decorators_of_django(link: Link) -> None:
+    system = link(
+        {
+            "views.py": """
+                from django.contrib.auth.decorators import login_required
+                from django.contrib.auth.mixins import LoginRequiredMixin
+                from django.core.exceptions import PermissionDenied
+                from django.utils.decorators import method_decorator
+                from django.views import View
+                class Gate:
+                    def dispatch(self, request):
+                        if not request.user.is_staff:
+                            raise PermissionDenied
+                        return super().dispatch(request)
+                class A(LoginRequiredMixin, View):
+                    def get(self, request): ...
+                class B(Gate, View):
+                    def get(self, request): ...
+                @method_decorator(login_required, name="dispatch")
+                class C(View):
+                    def get(self, request): ...
+                class D(View):
+                    def get(self, request): ...
+            """
+        }
+    )
+    assert [o.function for o in system.operations if not o.authenticated] == ["views.D.get"]
+
+
+@pytest.mark.parametrize(
+    "name", ["current_user", "require_admin", "LoginRequiredMixin", "verify_signature", "api_key"]
+)
+def test_names_that_authenticate(name: str) -> None:
+    assert sounds_authenticating(f"shop.auth.{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["get_db", "auth_service", "optional_user", "login_not_required", "author", "csrf"]
+)
+def test_names_that_do_not(name: str) -> None:
+    assert not sounds_authenticating(name)
+
+
+def test_making_a_key_is_no_check() -> None:
+    assert sounds_checking("check_permissions")
+    assert not sounds_checking("create_api_key")
+
+
+def test_a_public_key_is_not_public() -> None:
+    assert sounds_public("public")
+    assert not sounds_public("get_public_key")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "word"),
+    [
+        ("/api/health-check/", "x", "health_check"),
+        ("^accounts/login$", "x", "login"),
+        ("/tokens", "list_tokens", ""),
+        ("", "shop.LoginView", "login"),
+        ("/orders", "orders", ""),
+    ],
+)
+def test_conventions(path: str, name: str, word: str) -> None:
+    assert conventional(path, name) == word

@@ -8,7 +8,7 @@ FLOOR := 90
 FLOORED := link model sources rules
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format bench pins clean
+.PHONY: help demo test format docs bench pins clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: .venv/ready  ## every check that CI runs
 format: .venv/ready  ## format the code and mend what ruff can mend safely
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
+
+docs: .venv/ready  ## print the parts of the documents that are taken from the code
+	@$(BIN)/python scripts/print_docs.py
 
 bench:  ## say how speed is measured
 	@echo "Speed is measured by hand, on a backend of your choice. Each of these begins with what it"

@@ -9,8 +9,6 @@ of every process it started.  Memory is watched in a cold review of its own, who
 """
 
 import argparse
-import ast
-import json
 import os
 import platform
 import resource
@@ -20,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +29,18 @@ SOURCES = Path(__file__).resolve().parent.parent / "src"
 PROC = Path("/proc")
 PAUSE_S = 0.02  # between two looks at the memory of the processes
 REVIEWED = (0, 1)  # statuses of a review that went through
+
+# The yardstick, in a process that imports nothing else. It says how many files it could not parse.
+YARDSTICK = """\
+import ast, sys
+failed = 0
+for name in open(sys.argv[1]).read().split("\\0"):
+    try:
+        ast.parse(open(name, "rb").read())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        failed += 1
+print(failed)
+"""
 
 
 class Cost(NamedTuple):
@@ -61,11 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("path", type=Path, metavar="PATH", help="the backend to review")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="how many of each (3)")
-    parser.add_argument("--parse-only", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.parse_only:
-        parse(asked.parse_only)
-        return
     with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
         bench = Bench(asked.path, Path(folder))
         print(f"{bench.title()}\n{machine()}\n", flush=True)
@@ -75,18 +80,6 @@ def main() -> None:
         print("\n".join(remembered(bench.memory())))
 
 
-def parse(listing: Path) -> None:
-    """The yardstick: read and `ast.parse` every file listed, and say how many it could not."""
-    warnings.simplefilter("ignore")
-    failed = 0
-    for name in json.loads(listing.read_text()):
-        try:
-            ast.parse(Path(name).read_bytes())
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            failed += 1
-    print(failed)
-
-
 class Bench:
     """A copy of a tree, and what is measured on it."""
 
@@ -94,11 +87,11 @@ class Bench:
         self._folder = folder
         self._tree = folder / "tree"
         self._name = path.resolve().name
-        self._files = [self._tree / name for name in _copy(path, self._tree)]
+        self._files = [self._tree / name for name in copy(path, self._tree)]
         if not self._files:
             sys.exit(f"{path}: there is no Python file to read")
-        self._listing = folder / "files.json"
-        self._listing.write_text(json.dumps(list(map(str, self._files))))
+        self._listing = folder / "files"
+        self._listing.write_text("\0".join(map(str, self._files)))
         contents = [file.read_bytes() for file in self._files]
         self._lines = sum(content.count(b"\n") for content in contents)
         by_size = sorted(zip(map(len, contents), self._files, strict=True))
@@ -139,7 +132,7 @@ class Bench:
         return Memory(largest * unit / 2**20, together / 2**20 if together else None)
 
     def _parsing(self) -> list[str]:
-        return [sys.executable, __file__, str(self._tree), "--parse-only", str(self._listing)]
+        return [sys.executable, "-I", "-W", "ignore", "-c", YARDSTICK, str(self._listing)]
 
     def _reviewing(self, cache: Path) -> tuple[list[str], dict[str, str]]:
         environment = {**os.environ, "PYTHONPATH": str(SOURCES), "MAINSTAY_CACHE_DIR": str(cache)}
@@ -150,17 +143,17 @@ class Bench:
         _run(command, environment, expected=REVIEWED)
 
 
-def _copy(path: Path, tree: Path) -> Iterator[str]:
-    """Copy the files that discovery yields, and the configuration; yield the files' names."""
+def copy(path: Path, tree: Path) -> list[str]:
+    """Copy the files that discovery yields, and the configuration; gives the files' names."""
     found = discover([path])
     for file in found.files:
         target = tree / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file.real, target)
-        yield file.path
     for name in (OWN_FILE, SHARED_FILE):
         if (found.root / name).is_file():
             shutil.copyfile(found.root / name, tree / name)
+    return [file.path for file in found.files]
 
 
 def _run(
@@ -198,7 +191,7 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def _share(pid: int) -> int:
-    """The bytes a process holds, those it shares with others divided among them; 0 where it cannot be told."""
+    """The bytes a process holds, shared ones divided among its holders; 0 where that cannot be told."""
     try:
         lines = (PROC / f"{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

@@ -170,3 +170,38 @@ def test_cycles_of_imports_classes_and_variables_end(link: Link) -> None:
         }
     )
     assert set(system.classes) == {"a.B", "b.A"}
+
+
+def test_an_overload_leaves_its_name_to_the_definition_that_runs(link: Link) -> None:
+    system = link(
+        {
+            "clients.py": "from typing import overload\nclass Slow:\n    def get(self): ...\n"
+            "class Fast:\n    def get(self): ...\n"
+            "@overload\ndef client(fast: None) -> Slow: ...\n"
+            "def client(fast=None) -> Fast:\n    return Fast()\n",
+            "shop.py": "from clients import client\ndef go():\n    client().get()\n",
+        }
+    )
+    assert targets(system, "shop.go") == ["clients.client", "clients.Fast.get"]
+
+
+def test_one_of_several_types_is_uncertain(link: Link) -> None:
+    system = link(
+        {
+            "shop.py": "class Slow:\n    def get(self): ...\nclass Fast:\n    def get(self): ...\n"
+            "def go(client: Slow | Fast, other: Slow | None):\n    client.get()\n    other.get()\n",
+        }
+    )
+    assert [target.certain for _, _, target in system.functions["shop.go"].calls()] == [False, True]
+
+
+def test_a_factory_of_different_functions_gives_none_of_them(link: Link) -> None:
+    system = link(
+        {
+            "shop.py": "def one(): ...\ndef two(): ...\n"
+            "def choose(x):\n    if x:\n        return one\n    return two\n"
+            "def same(x):\n    return one\n"
+            "def go():\n    choose(1)()\n    same(1)()\n",
+        }
+    )
+    assert targets(system, "shop.go") == ["shop.choose", "shop.same", "shop.one"]

@@ -55,6 +55,8 @@ def route(body: str, parameters: str = "v: str", path: str = "/x") -> str:
         "fetch('https://example.com' + v)",
         "fetch('{}://status'.format(v))",
         "if v == '':\n    return\nfetch(v)",
+        "w = v\nif not w:\n    w = 'http://localhost'\nfetch(w)",
+        "if app.x:\n    w = v\nelse:\n    w = 'http://localhost'\nfetch(w)",
         "parts = [v]\nfetch(parts[0])",
     ],
 )
@@ -79,6 +81,8 @@ def test_an_address_that_the_requester_steers(link: Link, body: str) -> None:
         "url = 'https://example.com/'\nurl += v\nfetch(url)",
         "if not re.fullmatch('[a-z]+', v):\n    return\nfetch(v)",
         "w = v\nw = 'http://localhost'\nfetch(w)",
+        "w = v\nif w:\n    w = str(int(w))\nfetch(w)",
+        "try:\n    v = 'http://localhost'\nexcept OSError:\n    raise\nfetch(v)",
     ],
 )
 def test_an_address_that_is_fixed_or_checked(link: Link, body: str) -> None:
@@ -179,3 +183,61 @@ def test_a_long_chain_and_many_tests_are_no_trouble(link: Link) -> None:
     chain = "v" + ".strip()" * 3000
     tests = "\n".join(f"if v == {i}:\n    pass" for i in range(2000))
     assert flows(link, route(f"{tests}\nfetch({chain})")) in ([("url", "query parameter `v`")], [])
+
+
+def test_views_serializers_and_uploads_of_django(link: Link) -> None:
+    system = link(
+        {
+            "views.py": """
+                import requests
+                from django.shortcuts import redirect
+                from django.views import View
+                from rest_framework import serializers
+                from rest_framework.views import APIView
+                class New(serializers.Serializer):
+                    url = serializers.CharField()
+                class A(View):
+                    def get(self, request):
+                        return redirect(self.target())
+                    def target(self):
+                        return self.request.GET.get("next")
+                class B(APIView):
+                    def post(self, request):
+                        given = New(data=request.data)
+                        requests.get(given.validated_data["url"], timeout=3)
+                        open("/srv/" + request.FILES["f"].name)
+            """
+        }
+    )
+    assert [(f.sink, f.what) for f in system.flows] == [
+        ("redirect", "`self.request.GET['next']` of GET A.get"),
+        ("url", "`given.validated_data['url']` of POST B.post"),
+    ]
+
+
+def test_flask_arguments_that_are_converted(link: Link) -> None:
+    system = link(
+        {
+            "shop.py": """
+                import requests
+                from flask import Flask, request
+                app = Flask(__name__)
+                @app.route("/a")
+                def a():
+                    requests.get(f"http://{request.args.get('n', type=int)}", timeout=3)
+                    requests.get(request.args.get("u"), timeout=3)
+            """
+        }
+    )
+    assert [flow.what for flow in system.flows] == ["`request.args['u']` of GET /a"]
+
+
+def test_a_check_of_the_scheme_tells_nothing_of_the_host(link: Link) -> None:
+    named = """
+    def validate_url(url):
+        if urlsplit(url).scheme.lower() in ("http", "https"):
+            return url
+        raise HTTPException(400)
+    """
+    body = "validate_url(v)\nif urlsplit(v).scheme not in ('http', 'https'):\n    return\nfetch(v)"
+    assert flows(link, route(body) + "\n" + dedent(named)) == [("url", "query parameter `v`")]

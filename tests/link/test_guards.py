@@ -343,6 +343,8 @@ def test_a_public_key_is_not_public() -> None:
     [
         ("/api/health-check/", "x", "health_check"),
         ("^accounts/login$", "x", "login"),
+        ("/orders/{version}", "x", ""),
+        ("^logo(?:/(?P<filename>.+))?/?$", "x", "logo"),
         ("/tokens", "list_tokens", ""),
         ("", "shop.LoginView", "login"),
         ("/orders", "orders", ""),

@@ -988,6 +988,7 @@ def test_a_file_with_too_much_in_it_is_read_as_far_as_it_may(monkeypatch: pytest
 
 
 def test_a_parse_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mainstay.sources.python.grammar.UNTIMED_BYTES", 0)
     monkeypatch.setattr("mainstay.sources.python.grammar.PARSE_SECONDS", -1.0)
     assert unread("f()\n" * 10_000) == [(1, 10_000, "took longer than 5 s to parse")]
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from mainstay.link.cleaning import ALL, FORMATS, METHODS, PASSING, by_absence, settles, tests_address
+from mainstay.link.checks import COMPARISONS, Checks
+from mainstay.link.cleaning import ALL, FORMATS, METHODS, PASSING, settles
 from mainstay.link.draft import Draft
+from mainstay.link.effects import PASSES
 from mainstay.link.inputs import Inputs
 from mainstay.link.lookup import Lookup, at
+from mainstay.link.requested import Requested
 from mainstay.link.taint import (
     EMPTY,
     HOPS,
     NOTHING,
-    SINKS,
     Hit,
-    Source,
     Summary,
     Taint,
     below,
@@ -22,8 +23,6 @@ from mainstay.link.taint import (
     joined,
     lengthened,
     parts_of,
-    prefixes,
-    spoken,
     without,
 )
 from mainstay.link.values import given
@@ -49,41 +48,12 @@ from mainstay.model.code import (
 )
 from mainstay.model.finding import Hop
 from mainstay.model.library import Callable
-from mainstay.model.location import Location
 from mainstay.model.system import Target, Type
 
 RECEIVER = "self"  # as a place: what the method is called on
-URL = frozenset({"url"})
-DEEPEST_TEST = 6  # operands and calls inside each other in one test
-COMPARISONS = frozenset({"==", "!=", "in", "not in", "is", "is not", "<", ">", "<=", ">="})
-NOT_BY_LINK = frozenset(
-    """
-    headers META COOKIES cookies user_agent referrer url path full_path path_info base_url host host_url
-    url_root script_root get_full_path get_full_path_info build_absolute_uri
-    """.split()
-)
-"""What no link can make a visitor send, and this service's own address: they redirect nowhere else."""
-
+DEEPEST_MENTION = 6  # calls and attributes inside each other in one tested value
+NUMBERS = (Name("int"), Name("float"), Name("bool"))
 ENDS_OF_PATHS = frozenset({"name", "stem", "suffix"})
-
-
-class Sources:
-    """Every place found so far where requester's data is read; labels refer to them by number."""
-
-    def __init__(self) -> None:
-        self.table: list[Source] = []
-        self._labels: dict[tuple[str, str], str] = {}
-
-    def label(self, source: Source) -> str:
-        """The label of a source; the same expression of a function is the same source."""
-        key = (source.function, source.what)
-        if key not in self._labels:
-            self._labels[key] = f"s:{len(self.table)}"
-            self.table.append(source)
-        return self._labels[key]
-
-    def of(self, label: str) -> Source:
-        return self.table[int(label[2:])]
 
 
 class Context(Struct, frozen=True, eq=False):
@@ -91,9 +61,8 @@ class Context(Struct, frozen=True, eq=False):
 
     lookup: Lookup
     inputs: Inputs
-    sources: Sources
+    requested: Requested
     summaries: Mapping[str, Summary]
-    untrusted: frozenset[str]  # every attribute that some library's type marks as untrusted
 
 
 class Carrying:
@@ -106,8 +75,8 @@ class Carrying:
         self._parameters = self._carriers()
         self._env: dict[str, Taint] = {}
         self._results: dict[int, Taint] = {}
-        self._cleared: Taint = {}
-        self._addresses_checked = False  # the body asks what kind of address a host has
+        self._checks = Checks(self.taint, self._mentioned)
+        self._scope_of: dict[str, int] = {}  # variable -> the scope it was last assigned in
         self._sinks: dict[tuple[str, str], Hit] = {}
         self._returns: Taint = {}
         self.hits: dict[tuple[str, str], Hit] = {}
@@ -135,17 +104,14 @@ class Carrying:
             elif isinstance(statement, Assign):
                 self._assign(statement)
             elif isinstance(statement, Return | Yield):
-                self._returns = joined(self._returns, self._left(self.taint(statement.value)))
+                self._returns = joined(self._returns, self._checks.left(self.taint(statement.value)))
             elif isinstance(statement, Use) and statement.word == "assert":
-                self._test(statement.value)
+                self._checks.test(statement.value)
         while following < len(scopes):
             self._enter(scopes[following])
             following += 1
-        clears = {label: sinks for label, sinks in self._cleared.items() if label.startswith("p:")}
-        if self._addresses_checked:
-            for name in self._parameters:
-                clears[f"p:{name}"] = clears.get(f"p:{name}", frozenset()) | URL
-        return Summary(self._sinks, self._returns, clears if self._refuses() else {})
+        clears = self._checks.of_parameters(self._parameters) if self._refuses() else NOTHING
+        return Summary(self._sinks, self._returns, clears, self._checks.only_scheme)
 
     def _refuses(self) -> bool:
         """Whether the body tells its caller of a bad value: by raising or by its answer."""
@@ -161,9 +127,9 @@ class Carrying:
         if value is None or isinstance(value, Literal):
             return NOTHING
         if isinstance(value, Name):
-            return self._left(self._name(value))
+            return self._checks.left(self._name(value))
         if isinstance(value, Result):
-            return self._left(self._results.get(value.call, NOTHING))
+            return self._checks.left(self._results.get(value.call, NOTHING))
         if isinstance(value, Attribute):
             return self._attribute(value)
         if isinstance(value, Text):
@@ -176,22 +142,8 @@ class Carrying:
             return joined(self.taint(value.element), self.taint(value.key))
         return NOTHING
 
-    def _left(self, taint: Taint) -> Taint:
-        """The taint less what has been made sure of by now."""
-        if not taint or not (self._cleared or self._addresses_checked):
-            return taint
-        found: Taint = {}
-        for label, sinks in taint.items():
-            for whole in prefixes(label):
-                sinks = sinks - self._cleared.get(whole, frozenset())
-            if self._addresses_checked:
-                sinks = sinks - URL
-            if sinks:
-                found[label] = sinks
-        return found
-
     def _name(self, value: Name) -> Taint:
-        source = self._untrusted(value)
+        source = self._context.requested.attribute(self._draft, value)
         if source:
             return source
         head, _, rest = value.path.partition(".")
@@ -204,10 +156,12 @@ class Carrying:
         return NOTHING
 
     def _attribute(self, value: Attribute) -> Taint:
-        source = self._untrusted(value)
+        source = self._context.requested.attribute(self._draft, value)
         if source:
-            return self._left(source)
-        return self._left(self._ending(value.base, value.path, below(self.taint(value.base), value.path)))
+            return self._checks.left(source)
+        return self._checks.left(
+            self._ending(value.base, value.path, below(self.taint(value.base), value.path))
+        )
 
     def _ending(self, base: Value, path: str, taint: Taint) -> Taint:
         """`Path(given).name` leads into no other folder."""
@@ -216,45 +170,6 @@ class Carrying:
             if isinstance(known, Type) and known.name.startswith("pathlib."):
                 return without(taint, frozenset({"path"}))
         return taint
-
-    def _untrusted(self, value: Name | Attribute) -> Taint:
-        """`request.GET` and the like, by the type of what stands before the last dots."""
-        parts = value.path.split(".")
-        for position, part in enumerate(parts):
-            if part not in self._context.untrusted or (position == 0 and isinstance(value, Name)):
-                continue
-            before = ".".join(parts[:position])
-            if isinstance(value, Name):
-                if before in self._env and before != "request":
-                    continue
-                known = self._calls.path(self._draft, before)
-            else:
-                known = self._calls.known(self._draft, value.base)
-                known = self._calls.below(known, before) if before else known
-            name = known.name if isinstance(known, Type) else known or ""
-            if name and self._marks(name, part):
-                shown = ".".join(parts[: position + 1])
-                shown = shown if isinstance(value, Name) else f"{name.rpartition('.')[2]}.{shown}"
-                return self._source(shown, self._draft.body.line, part)
-        return NOTHING
-
-    def _marks(self, held: str, attribute: str) -> bool:
-        """Whether the attribute of an instance of that type is untrusted."""
-        names = [held]
-        if held in self._calls.names.classes:
-            names += self._calls.classes.ancestry(held)
-        else:
-            names += self._calls.knowledge.ancestry(held)
-        for name in names:
-            library = self._calls.knowledge.type(name)
-            if library and (attribute in library.untrusted_attributes or "*" in library.untrusted_attributes):
-                return True
-        return False
-
-    def _source(self, what: str, line: int, attribute: str = "") -> Taint:
-        harmless = frozenset({"redirect"}) if attribute in NOT_BY_LINK else frozenset[str]()
-        source = Source(f"`{what}`", self._draft.name, Location(self._draft.file.path, line), harmless)
-        return {self._context.sources.label(source): SINKS - harmless}
 
     def _text(self, parts: tuple[Value, ...]) -> Taint:
         """A text put together: what is written in front may fix what the rest can do."""
@@ -296,39 +211,24 @@ class Carrying:
         return self._keyed(base, key, taint)
 
     def _keyed(self, base: Value, key: Value, taint: Taint) -> Taint:
-        """The item `key` of a tainted mapping: a source is named with its key."""
-        if isinstance(key, Literal) and isinstance(key.value, str):
-            taint = below(taint, key.value.replace(".", "_"))
-        if not isinstance(base, Name):
-            return taint
-        found: Taint = {}
-        for label, sinks in taint.items():
-            if label.startswith("s:"):
-                source = self._context.sources.of(label)
-                if source.what == f"`{base.path}`":
-                    what = f"`{base.path}[{spoken(key)}]`"
-                    label = self._context.sources.label(structs.replace(source, what=what))
-            found[label] = sinks
-        return self._left(found)
+        return self._checks.left(self._context.requested.item(base, key, taint))
 
     def _conditional(self, operands: tuple[Value, ...]) -> Taint:
         test, then, other = (*operands, Literal(None), Literal(None))[:3]
-        before = dict(self._cleared)
-        self._test(test)
+        before = self._checks.mark()
+        self._checks.test(test)
         taint = joined(self.taint(then), self.taint(other))
-        self._cleared = before
+        self._checks.reset(before)
         return taint
 
     # --- statements -----------------------------------------------------------------------------------
 
     def _assign(self, statement: Assign) -> None:
-        taint = self.taint(statement.value)
+        taint = self._added(statement, self.taint(statement.value))
         for target in statement.targets:
-            names = target.items if isinstance(target, Display) else (target,)
-            for name in names:
+            for name in target.items if isinstance(target, Display) else (target,):
                 if isinstance(name, Name):
-                    old = self._env.get(name.path, NOTHING) if statement.operator else NOTHING
-                    self._env[name.path] = joined(old, self._added(statement, taint))
+                    self._store(name.path, taint, statement)
                 elif (
                     isinstance(name, Operation)
                     and name.operator == "[]"
@@ -336,6 +236,30 @@ class Carrying:
                 ):
                     held = name.operands[0].path
                     self._env[held] = joined(self._env.get(held, NOTHING), taint)
+
+    def _store(self, name: str, taint: Taint, statement: Assign) -> None:
+        """Assign a variable; where that may not happen, it may also keep what it carried."""
+        old = self.taint(Name(name))
+        if statement.operator or (
+            old and self._may_not_run(name, statement) and not self._remade(old, statement)
+        ):
+            taint = joined(old, taint)
+        self._env[name] = taint
+        self._scope_of[name] = statement.scope
+
+    def _may_not_run(self, name: str, statement: Assign) -> bool:
+        """Whether a branch or loop lies between the last assignment of the variable and this one."""
+        scopes = self._draft.body.scopes
+        last, at_ = self._scope_of.get(name, 0), statement.scope
+        while at_ > 0 and at_ != last:
+            if scopes[at_].kind not in PASSES:
+                return True
+            at_ = scopes[at_].parent
+        return False
+
+    def _remade(self, old: Taint, statement: Assign) -> bool:
+        """Whether the new value is made from the old one: `if url: url = cleaned(url)`."""
+        return statement.value is not None and not old.keys().isdisjoint(self._mentioned(statement.value))
 
     def _added(self, statement: Assign, taint: Taint) -> Taint:
         """What `url += given` adds cannot change the host that was there."""
@@ -351,7 +275,7 @@ class Carrying:
                 self._bind(target, self.taint(context))
         elif scope.kind in (ScopeKind.IF, ScopeKind.WHILE):
             for test in scope.head:
-                self._test(test)
+                self._checks.test(test)
 
     def _bind(self, target: Value, taint: Taint) -> None:
         for name in target.items if isinstance(target, Display) else (target,):
@@ -360,39 +284,10 @@ class Carrying:
 
     # --- tests ----------------------------------------------------------------------------------------
 
-    def _test(self, value: Value, depth: int = 0) -> None:
-        """Take note of what a test makes sure of; lenient: both ways after it count as checked."""
-        if depth > DEEPEST_TEST:
-            return
-        if tests_address(value):
-            self._addresses_checked = True
-        elif isinstance(value, Operation):
-            if value.operator in ("in", "not in", "==", "!=") and len(value.operands) == 2:
-                self._comparison(value.operator, *value.operands)
-            elif value.operator not in COMPARISONS:
-                for each in value.operands:
-                    self._test(each, depth + 1)
-
-    def _comparison(self, operator: str, left: Value, right: Value) -> None:
-        if "in" in operator:
-            if isinstance(left, Literal):
-                self._clear(self._mentioned(right), by_absence(str(left.value)))
-            elif not self.taint(right) and not self._is_text(right):
-                self._clear(self._mentioned(left), ALL)
-        elif isinstance(left, Literal) or isinstance(right, Literal):
-            return
-        elif not self.taint(right):
-            self._clear(self._mentioned(left), ALL)
-        elif not self.taint(left):
-            self._clear(self._mentioned(right), ALL)
-
-    def _is_text(self, value: Value) -> bool:
-        return isinstance(value, Literal | Text)
-
     def _mentioned(self, value: Value, depth: int = 0) -> Taint:
         """What a tested expression looks at: through the calls in it, whatever they give."""
         taint = self.taint(value)
-        if depth > DEEPEST_TEST:
+        if depth > DEEPEST_MENTION:
             return taint
         if isinstance(value, Result):
             call = self._draft.body.statements[value.call]
@@ -405,10 +300,6 @@ class Carrying:
             return joined(taint, self.taint(Name(value.path.partition(".")[0])))
         return taint
 
-    def _clear(self, taint: Taint, sinks: frozenset[str]) -> None:
-        for label in taint if sinks else ():
-            self._cleared[label] = self._cleared.get(label, frozenset()) | sinks
-
     # --- calls ----------------------------------------------------------------------------------------
 
     def _call(self, index: int, call: Call) -> Taint:
@@ -418,19 +309,29 @@ class Carrying:
         arguments = joined(
             *[self.taint(a) for a in call.arguments], *[self.taint(k.value) for k in call.keywords]
         )
+        callee = self._callee(target)
         if receiver or arguments:
-            self._clear(self._looked_at(call, receiver, arguments), settles(call, name))
+            self._settle(call, name, callee, self._looked_at(call, receiver, arguments))
         library = target.library if target else None
         if library is not None and library.sinks:
             self._reach(index, call, target, library, receiver)
         if library is not None and library.untrusted and call.fate is not Fate.DECORATES:
-            return self._source(_shown(call), call.line, name)
-        callee = self._callee(target)
+            return self._context.requested.call(self._draft, call, name)
         if callee is not None:
             return self._through(index, call, callee)
         if library is not None and library.cleans:
             return self._cleaned(call, library, joined(receiver, arguments))
         return self._passed(call, name, target, receiver, arguments)
+
+    def _settle(self, call: Call, name: str, callee: Draft | None, checked: Taint) -> None:
+        """Take note of what a call that is named for a check makes sure of; one of ours is looked into."""
+        sinks = settles(call, name)
+        if callee is not None and self._context.summaries.get(callee.name, EMPTY).only_scheme:
+            sinks = sinks - {"url", "redirect"}
+            self._checks.saw_scheme()
+        if name == "startswith" and checked and not sinks:
+            self._checks.saw_scheme()
+        self._checks.clear(checked, sinks)
 
     def _receiver(self, call: Call) -> Taint:
         callee = call.callee
@@ -450,7 +351,7 @@ class Carrying:
     def _cleaned(self, call: Call, library: Callable, taint: Taint) -> Taint:
         harmless = ALL if "*" in library.cleans else frozenset(library.cleans)
         if call.fate in (Fate.DISCARDED, Fate.TESTED) and harmless != ALL:
-            self._clear(taint, harmless)
+            self._checks.clear(taint, harmless)
         return without(taint, harmless)
 
     def _passed(
@@ -463,6 +364,8 @@ class Carrying:
         if receiver and name in METHODS and method:
             key = call.arguments[0] if call.arguments else None
             base = self._before(call)
+            if call.keyword("type") in NUMBERS:
+                return NOTHING
             if name in ("get", "getlist", "getone", "pop", "getall", "get_all") and key is not None:
                 return self._keyed(base, key, receiver)
             return joined(receiver, arguments) if name in FORMATS else receiver
@@ -542,7 +445,7 @@ class Carrying:
                     Hit(hit.function, hit.statement, hit.location, hit.callee, (hop, *hit.hops), hit.certain),
                 )
         for label, sinks in summary.clears.items():
-            self._clear(self._substituted(label, sinks, handed), sinks)
+            self._checks.clear(self._substituted(label, sinks, handed), sinks)
         found: Taint = {}
         for label, sinks in summary.returns.items():
             if label.startswith("p:"):
@@ -558,7 +461,7 @@ class Carrying:
         for each, open_ in below(handed.get(name, NOTHING), path).items():
             if open_ & sinks:
                 found[each] = open_ & sinks
-        return self._left(found)
+        return self._checks.left(found)
 
     def _handed(self, call: Call, callee: Draft) -> dict[str, Taint]:
         """The taint that each parameter of the callee is given."""
@@ -579,9 +482,3 @@ class Carrying:
 
 def _last(callee: Value) -> str:
     return callee.path.rpartition(".")[2] if isinstance(callee, Name | Attribute) else ""
-
-
-def _shown(call: Call) -> str:
-    """A call in words: `request.get_json()`, `self.get_argument('next')`."""
-    callee = call.callee.path if isinstance(call.callee, Name) else _last(call.callee)
-    return f"{callee}({', '.join(spoken(a) for a in call.arguments[:1])})"

@@ -2,7 +2,7 @@
 
 import re
 
-from mainstay.model.code import Attribute, Call, Literal, Name, Value
+from mainstay.model.code import Attribute, Call, Display, Literal, Name, Value
 
 ALL = frozenset({"sql", "url", "path", "redirect", "command", "html"})
 PLACES = frozenset({"url", "path", "redirect"})
@@ -18,6 +18,9 @@ _NO_CHECKS = re.compile(
     r"check_(?:output|call)$|^(?:clean|normalize)$|safe_load|^filter$|mark_safe|check_mark|_or_404$"
 )
 _HOST_TEST = re.compile(r"(?:is_private|is_global|is_loopback|is_reserved|is_link_local)$")
+
+_SCHEMES = re.compile(r"(?i)(?:schemes?|protocols?)$")
+SCHEMES = frozenset({"http", "https", "ftp", "ftps", "ws", "wss", "data", "file", "s3", "gs"})
 
 PASSING = frozenset(
     """
@@ -77,6 +80,14 @@ def by_absence(text: str) -> frozenset[str]:
     if ".." in text or text in ("/", "\\", "\0"):
         return frozenset({"path"})
     return frozenset()
+
+
+def is_scheme(value: Value) -> bool:
+    """Whether what a value is compared with are schemes: `("http", "https")`, `ALLOWED_SCHEMES`."""
+    if isinstance(value, Name | Attribute):
+        return _SCHEMES.search(value.path) is not None
+    texts = value.items if isinstance(value, Display) else (value,)
+    return bool(texts) and all(isinstance(t, Literal) and str(t.value).rstrip(":/") in SCHEMES for t in texts)
 
 
 def tests_address(value: Value) -> bool:

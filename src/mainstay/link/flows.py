@@ -8,11 +8,12 @@ again until their summaries stand still, so the work grows with the code and not
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mainstay.link.calls import Calls
-from mainstay.link.carrying import Carrying, Context, Sources
+from mainstay.link.carrying import Carrying, Context
 from mainstay.link.draft import Draft
 from mainstay.link.effects import components
 from mainstay.link.inputs import Inputs, converters, harmless_in_path
 from mainstay.link.lookup import Lookup, where
+from mainstay.link.requested import Requested, Sources
 from mainstay.link.taint import EMPTY, Hit, Summary
 from mainstay.model.finding import Hop
 from mainstay.model.location import Location
@@ -40,9 +41,8 @@ class _Flows:
         self._served: dict[str, Operation] = {}
         for operation in operations:
             self._served.setdefault(operation.function, operation)
-        types = [entry for library in calls.knowledge.libraries for entry in library.type]
-        untrusted = frozenset(name for entry in types for name in entry.untrusted_attributes)
-        self._context = Context(lookup, self._inputs, self._sources, self._summaries, untrusted)
+        requested = Requested(calls, self._sources)
+        self._context = Context(lookup, self._inputs, requested, self._summaries)
         self._hits: dict[str, dict[tuple[str, str], Hit]] = {}
 
     def find(self) -> Iterator[Flow]:
@@ -139,4 +139,4 @@ def _kind(operation: Operation, name: str, path: str, in_path: Mapping[str, str]
 
 
 def _spoken(operation: Operation) -> str:
-    return f"{operation.method} {operation.path or operation.function.rpartition('.')[2]}"
+    return f"{operation.method} {operation.path or '.'.join(operation.function.split('.')[-2:])}"

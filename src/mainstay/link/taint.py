@@ -32,7 +32,6 @@ class Source(Struct, frozen=True):
     what: str
     function: str
     location: Location
-    harmless: frozenset[str] = frozenset()
 
 
 class Hit(Struct, frozen=True):
@@ -52,6 +51,7 @@ class Summary(Struct, frozen=True, eq=False):
     sinks: dict[tuple[str, str], Hit]  # (label of a parameter, sink)
     returns: Taint
     clears: Taint  # labels it makes sure of, or raises
+    only_scheme: bool = False  # of an address it looks at the scheme alone
 
     def size(self) -> tuple[int, int, int]:
         return len(self.sinks), sum(map(len, self.returns.values())), len(self.clears)

@@ -56,11 +56,12 @@ _OPEN_BY_CONVENTION = _whole(
     \w*password_?reset\w* reset_?password\w* forgot_?password forgot password_recovery
     magic_?\w+ activat(?:e|ion) confirm_email verify_email email_check resend_\w+
     oauth2?\w* oidc openid saml2? sso social mfa 2fa fido callback authorize
-    \.?well_known jwks(?:\.json)? static assets docs? redoc openapi(?:\.json)? swagger\w* schema
+    \.?well_known jwks(?:\.json)? static assets logo docs? redoc openapi(?:\.json)? swagger\w* schema
     favicon(?:\.ico)? robots(?:\.txt)? manifest(?:\.json)? captcha csrf csrf_token i18n locale
     errors? 404 500 403 terms tos privacy about
     """
 )
+_VARIABLE = re.compile(r"\{[^}]*\}|<[^>]*>|\([^)]*\)")
 _FORM = re.compile(r"_(?:view|api|api_view|handler|endpoint|resource|view_set)$|^rh_")
 
 
@@ -99,7 +100,8 @@ def sounds_public(name: str) -> bool:
 
 def conventional(path: str, name: str) -> str:
     """The part of a path, or the name, that needs no principal by convention; "" when there is none."""
-    for segment in re.split(r"[/^$?]+", path.lower().replace("-", "_")):
+    written = _VARIABLE.sub("", path.lower().replace("-", "_"))
+    for segment in re.split(r"[^a-z0-9_.]+", written):
         if segment and _OPEN_BY_CONVENTION.fullmatch(segment):
             return segment
     word = _FORM.sub("", snake(name))

@@ -32,24 +32,113 @@ from mainstay.model.system import Function, System
 BROAD = frozenset({"Exception", "BaseException"})
 OUTAGES = frozenset(
     {
-        *("OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "Timeout", "socket.error"),
-        *("ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError", "RequestException", "HTTPError"),
-        *("ConnectTimeout", "ReadTimeout", "TimeoutException", "TransportError", "RequestError", "ConnectError"),
+        *(
+            "OSError",
+            "IOError",
+            "EnvironmentError",
+            "ConnectionError",
+            "TimeoutError",
+            "Timeout",
+            "socket.error",
+        ),
+        *(
+            "ConnectionResetError",
+            "ConnectionRefusedError",
+            "BrokenPipeError",
+            "RequestException",
+            "HTTPError",
+        ),
+        *(
+            "ConnectTimeout",
+            "ReadTimeout",
+            "TimeoutException",
+            "TransportError",
+            "RequestError",
+            "ConnectError",
+        ),
         *("NetworkError", "HTTPStatusError", "ClientError", "ClientConnectionError", "ClientConnectorError"),
         *("ClientResponseError", "ServerTimeoutError", "SQLAlchemyError", "DBAPIError", "OperationalError"),
         *("InterfaceError", "DatabaseError", "RedisError", "SMTPException", "SMTPServerDisconnected"),
-        *("SMTPConnectError", "BotoCoreError", "EndpointConnectionError", "URLError", "ApiException", "APIError"),
+        *(
+            "SMTPConnectError",
+            "BotoCoreError",
+            "EndpointConnectionError",
+            "URLError",
+            "ApiException",
+            "APIError",
+        ),
         *("APIConnectionError", "StripeError"),
     }
 )
-ANSWERS = ("NotFound", "Missing", "Exist", "Invalid", "Denied", "Forbidden", "Unauthorized", "Conflict", "Found")
-TELEMETRY = ("telemetry", "analytics", "metric", "posthog", "sentry", "statsd", "tracing", "heartbeat", "usage")
-TIDYING = ("close", "shutdown", "cleanup", "clean_up", "teardown", "tear_down", "__del__", "__exit__", "__aexit__")
+ANSWERS = (
+    "NotFound",
+    "Missing",
+    "Exist",
+    "Invalid",
+    "Denied",
+    "Forbidden",
+    "Unauthorized",
+    "Conflict",
+    "Found",
+)
+TELEMETRY = (
+    "telemetry",
+    "analytics",
+    "metric",
+    "posthog",
+    "sentry",
+    "statsd",
+    "tracing",
+    "heartbeat",
+    "usage",
+)
+TIDYING = (
+    "close",
+    "shutdown",
+    "cleanup",
+    "clean_up",
+    "teardown",
+    "tear_down",
+    "__del__",
+    "__exit__",
+    "__aexit__",
+)
 TIDIES = frozenset(
     {
-        *("close", "aclose", "disconnect", "quit", "cancel", "kill", "terminate", "unlink", "remove", "rmtree"),
-        *("rollback", "logout", "stop", "shutdown", "release", "unlock", "wait_closed", "unsubscribe", "wait"),
-        *("communicate", "send_signal", "join", "aexit", "__aexit__", "__exit__", "dispose", "revoke", "delete"),
+        *(
+            "close",
+            "aclose",
+            "disconnect",
+            "quit",
+            "cancel",
+            "kill",
+            "terminate",
+            "unlink",
+            "remove",
+            "rmtree",
+        ),
+        *(
+            "rollback",
+            "logout",
+            "stop",
+            "shutdown",
+            "release",
+            "unlock",
+            "wait_closed",
+            "unsubscribe",
+            "wait",
+        ),
+        *(
+            "communicate",
+            "send_signal",
+            "join",
+            "aexit",
+            "__aexit__",
+            "__exit__",
+            "dispose",
+            "revoke",
+            "delete",
+        ),
     }
 )
 HARMLESS = frozenset({"rollback", "sleep", "close", "aclose", "expunge_all", "expire_all", "refresh"})
@@ -95,7 +184,15 @@ def handlers(function: Function) -> Iterator[Handler]:
             continue
         if enclosure.target.endswith("suppress"):
             yield Handler(
-                function, enclosure.caught, enclosure.location, enclosure.first, enclosure.last, (), "", -1, enclosure.scope
+                function,
+                enclosure.caught,
+                enclosure.location,
+                enclosure.first,
+                enclosure.last,
+                (),
+                "",
+                -1,
+                enclosure.scope,
             )
         elif enclosure.scope >= 0:
             yield from _clauses(function, enclosure)
@@ -142,7 +239,9 @@ def _raising(function: Function) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     for enclosure in function.enclosures:
         if enclosure.kind is EnclosureKind.HANDLER and enclosure.scope >= 0:
             for handler in _clauses(function, enclosure):
-                raised = (s for s in handler.statements() if isinstance(s, Raise) and s.scope == handler.scope)
+                raised = (
+                    s for s in handler.statements() if isinstance(s, Raise) and s.scope == handler.scope
+                )
                 names = (raised_by(function, statement) for statement in raised)
                 yield handler.caught, [name for name in names if name and not any(a in name for a in ANSWERS)]
 
@@ -164,7 +263,7 @@ def may_be_outage(handler: Handler, project: frozenset[str]) -> bool:
     return handler.broad or any(is_outage(name, project) for name in handler.caught)
 
 
-# --- what was tried ---------------------------------------------------------------------------------------
+# --- what was tried -----------------------------------------------------------------------------------
 
 
 def tried_steps(system: System, handler: Handler, *kinds: EffectKind) -> list[Step]:
@@ -178,7 +277,10 @@ def tidies(handler: Handler, steps: list[Step]) -> bool:
     function = handler.function
     if any(word in function.body.name.lower() for word in TIDYING):
         return True
-    around = [function.body.scopes[at].kind for at in ancestors(function.body, function.body.scopes[handler.tried].parent)]
+    around = [
+        function.body.scopes[at].kind
+        for at in ancestors(function.body, function.body.scopes[handler.tried].parent)
+    ]
     if ScopeKind.FINALLY in around or ScopeKind.HANDLER in around:
         return True
     names = {path_of(function.call(step.statement).callee).rpartition(".")[2] for step in steps}
@@ -203,7 +305,11 @@ def tries_again(handler: Handler) -> bool:
 def telemetry(handler: Handler, steps: list[Step]) -> bool:
     """Whether the work only reports about the work."""
     function = handler.function
-    names = [function.name, function.file.path, *(step.via or called(function, step.statement) for step in steps[:3])]
+    names = [
+        function.name,
+        function.file.path,
+        *(step.via or called(function, step.statement) for step in steps[:3]),
+    ]
     return any(word in name.lower() for name in names for word in TELEMETRY)
 
 
@@ -212,16 +318,16 @@ def called(function: Function, statement: int) -> str:
     return target.name if target else ""
 
 
-def by_hand(function: Function) -> bool:
+def by_hand(function: Function, *folders: str) -> bool:
     """Whether it is a command that a person starts and looks at."""
-    return not {"cli", "_cli"}.isdisjoint(function.file.path.split("/"))
+    return not {"cli", "_cli", *folders}.isdisjoint(function.file.path.split("/"))
 
 
 def sure(steps: list[Step]) -> Confidence:
     return Confidence.HIGH if steps and steps[0].certain else Confidence.MEDIUM
 
 
-# --- what it does -------------------------------------------------------------------------------------------
+# --- what it does -------------------------------------------------------------------------------------
 
 
 def path_of(value: Value | None) -> str:
@@ -243,7 +349,9 @@ def values(statement: Statement) -> Iterator[Value]:
 def mentions(statement: Statement, name: str) -> bool:
     """Whether a statement reads a name."""
     return any(
-        isinstance(part, Name) and part.path.partition(".")[0] == name for v in values(statement) for part in parts(v)
+        isinstance(part, Name) and part.path.partition(".")[0] == name
+        for v in values(statement)
+        for part in parts(v)
     )
 
 
@@ -259,7 +367,8 @@ def is_log(function: Function, index: int) -> bool:
 def logs(handler: Handler) -> bool:
     """Whether it writes a log line, itself or by a name that says so."""
     return any(
-        is_log(handler.function, index) or _says(handler.function.body.statements[index]) for index in handler.does
+        is_log(handler.function, index) or _says(handler.function.body.statements[index])
+        for index in handler.does
     )
 
 
@@ -267,7 +376,9 @@ def _says(statement: Statement) -> bool:
     if not isinstance(statement, Call):
         return False
     words = path_of(statement.callee).lower()
-    return any(word in words for word in ("log", "print", "warn", "capture", "report", "notify", "alert", "error"))
+    return any(
+        word in words for word in ("log", "print", "warn", "capture", "report", "notify", "alert", "error")
+    )
 
 
 def logs_context(handler: Handler) -> bool:
@@ -278,7 +389,9 @@ def logs_context(handler: Handler) -> bool:
             continue
         if path_of(statement.callee).endswith(("exception", "format_exc", "print_exc", "exc_info")):
             return True
-        if statement.keyword("exc_info") is not None or (handler.alias and mentions(statement, handler.alias)):
+        if statement.keyword("exc_info") is not None or (
+            handler.alias and mentions(statement, handler.alias)
+        ):
             return True
     return False
 
@@ -356,7 +469,9 @@ def _goes_on(handler: Handler) -> Statement | None:
     if handler.tried < 0:
         return None
     tried = body.scopes[handler.tried]
-    left = any(isinstance(s, Return) and not nothing(s.value) for s in body.statements[tried.first : tried.last])
+    left = any(
+        isinstance(s, Return) and not nothing(s.value) for s in body.statements[tried.first : tried.last]
+    )
     behind = max((s.last for s in body.scopes if s.of == handler.tried), default=tried.last)
     following = body.statements[behind] if behind < len(body.statements) else None
     if left and isinstance(following, Return) and following.scope == tried.parent and empty(following.value):

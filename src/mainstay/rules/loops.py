@@ -52,6 +52,7 @@ SAME = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "en
     "zip",
 }
 SECOND = frozenset({"map", "filter"})
+CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "memoize", "memoized", "alru_cache"})
 LISTS = frozenset({"list", "tuple", "set", "List", "Sequence", "Iterable", "Set", "Collection"})
 VIEWS = frozenset({"items", "values", "keys", "copy", "all", "scalars", "unique", "mappings", "fetchall"})
 LIMITS = frozenset({"limit", "fetch", "slice", "islice", "fetchmany", "sample"})
@@ -322,6 +323,11 @@ def lists(annotation: Value | None) -> bool:
     return last_name(annotation) in LISTS if annotation is not None else False
 
 
+def cached(function: Function) -> bool:
+    """Whether a function keeps what it returned."""
+    return any(last_name(Name(target.name)) in CACHES for target in function.decorators)
+
+
 def last_name(callee: Value) -> str:
     return callee.path.rpartition(".")[2] if isinstance(callee, Name | Attribute) else ""
 
@@ -434,5 +440,3 @@ def bound_names(target: Value) -> Iterator[str]:
     elif isinstance(target, Display):
         for item in target.items:
             yield from bound_names(item)
-
-

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from mainstay.model.effect import EffectKind, Enclosure, EnclosureKind
+from mainstay.model.effect import Enclosure, EnclosureKind
 from mainstay.model.finding import Hop
 from mainstay.model.system import Function, Role, System
 
 CALLS_UP = 8  # how many calls above a function are looked at
 MOST = 400  # how many functions above it are
 
-ASIDE = frozenset({"scripts", "integration_tests", "vendor"})  # no part of the service, whatever package they are in
+ASIDE = frozenset(
+    {"scripts", "integration_tests", "vendor"}
+)  # no part of the service, whatever package they are in
 HELD = (EnclosureKind.TRANSACTION, EnclosureKind.LOCK)
 
 
@@ -27,7 +29,8 @@ class Way(Struct, frozen=True):
         """One hop a call."""
         below = [*(function.name for function, _ in self.calls[1:]), self.asked]
         return tuple(
-            Hop(function.at(at), f"calls {name}") for (function, at), name in zip(self.calls, below, strict=False)
+            Hop(function.at(at), f"calls {name}")
+            for (function, at), name in zip(self.calls, below, strict=False)
         )
 
 
@@ -42,11 +45,10 @@ class Context(Struct, frozen=True):
 
     def words(self) -> str:
         """Where it bites, to end a sentence with."""
-        where = f", reached from {self.request or self.job}" if self.request or self.job else ""
         if self.held is None or self.holder is None:
-            return where
+            return f", reached from {self.request or self.job}" if self.request or self.job else ""
         what = "a transaction is open" if self.held.kind is EnclosureKind.TRANSACTION else "a lock is held"
-        return f"{where}, while {what} ({self.held.what} in {self.holder.body.name})"
+        return f", while {what} ({self.held.what} in {self.holder.body.name})"
 
 
 class Reach:
@@ -87,20 +89,18 @@ class Reach:
         """What is held at a statement, and the nearest request or job that leads to it."""
         held: Enclosure | None = None
         holder: Function | None = None
+        request = job = ""
         holding: tuple[Hop, ...] = ()
-        job, job_path = "", ()
+        asking: tuple[Hop, ...] = ()
         for way in self.ways(function):
-            if held is None:
-                held = holds(way, statement)
-                if held is not None:
-                    holder, holding = way.outer, way.hops()
-            request = self.request(way.outer.name)
-            if request:
-                return Context(held, holder, request, job, way.hops() or holding)
-            if not job:
-                job = self.job(way.outer.name)
-                job_path = way.hops() if job else job_path
-        return Context(held, holder, "", job, job_path or holding)
+            if held is None and (found := holds(way, statement)) is not None:
+                held, holder, holding = found, way.outer, way.hops()
+            name = way.outer.name
+            if not request and (self.request(name) or (not job and self.job(name))):
+                request, job, asking = self.request(name), self.job(name), way.hops()
+            if held is not None and request:
+                break
+        return Context(held, holder, request, job, holding if held is not None else asking)
 
 
 def holds(way: Way, statement: int) -> Enclosure | None:

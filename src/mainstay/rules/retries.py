@@ -24,7 +24,9 @@ from mainstay.model.flow import ancestors, parts, results
 from mainstay.model.location import Location
 from mainstay.model.system import Function, System
 
-ENDS = frozenset({"max_time", "max_tries", "max_attempts", "stop", "timeout", "deadline", "stop_max_attempt_number"})
+ENDS = frozenset(
+    {"max_time", "max_tries", "max_attempts", "stop", "timeout", "deadline", "stop_max_attempt_number"}
+)
 NEVER = ("stop_never", "None")
 PAUSES = ("sleep", "wait", "delay", "pause", "backoff")
 BY_HAND = ("cli", "commands")
@@ -49,7 +51,9 @@ class Policy(Struct, frozen=True):
 
 def repeats(system: System, policy: Policy, *kinds: EffectKind) -> list[Step]:
     """The effects of what is repeated."""
-    return [step for step in system.steps(policy.function, *kinds) if policy.first <= step.statement < policy.last]
+    return [
+        step for step in system.steps(policy.function, *kinds) if policy.first <= step.statement < policy.last
+    ]
 
 
 def policies(system: System) -> Iterator[Policy]:
@@ -76,9 +80,9 @@ def decorated(function: Function, home: Function | None) -> Iterator[Policy]:
             continue
         if target.library.retry:
             yield by_call(home, value.call, function, "@" + target.name.rpartition(".")[2])
-        elif target.library.job and (task := home.call(value.call)).keyword("autoretry_for") is not None:
-            yield of_task(home, value.call, function, task)
-        elif target.library.job and endless_task(task, function):
+        elif (
+            target.library.job and (task := home.call(value.call)).keyword("autoretry_for") is not None
+        ) or (target.library.job and endless_task(task, function)):
             yield of_task(home, value.call, function, task)
 
 
@@ -101,7 +105,9 @@ def endless_task(call: Call, function: Function) -> bool:
     """Whether a task has `max_retries=None`, is retried, and nothing in it says when that ends."""
     if call.keyword("max_retries") != Literal(None):
         return False
-    retries = [s for s in function.body.statements if isinstance(s, Call) and path_of(s.callee).endswith(".retry")]
+    retries = [
+        s for s in function.body.statements if isinstance(s, Call) and path_of(s.callee).endswith(".retry")
+    ]
     if any((limit := retry.keyword("max_retries")) is not None and not endless(limit) for retry in retries):
         return False
     counted = any(
@@ -126,7 +132,9 @@ def by_call(home: Function, at: int, function: Function, what: str, first: int =
     assert retry is not None
     limits = [call.keyword(name) for name in (retry.limit, *ENDS) if name]
     given = [value for value in limits if value is not None]
-    pause = (call.keyword(retry.wait) if retry.wait else None) or (call.arguments[0] if call.arguments else None)
+    pause = (call.keyword(retry.wait) if retry.wait else None) or (
+        call.arguments[0] if call.arguments else None
+    )
     provided = provides(home, pause) | frozenset(retry.has)
     return Policy(
         location=home.at(at),
@@ -137,7 +145,11 @@ def by_call(home: Function, at: int, function: Function, what: str, first: int =
         limited=call.spreads or "limit" in retry.has or any(not endless(value) for value in given),
         paused=call.spreads or pause is not None or "backoff" in provided or few(home, given),
         choosy=not retry.on or call.keyword(retry.on) is not None or len(call.arguments) > 1,
-        on=named(home, (call.keyword(retry.on) if retry.on else None) or (call.arguments[1] if call.arguments[1:] else None)),
+        on=named(
+            home,
+            (call.keyword(retry.on) if retry.on else None)
+            or (call.arguments[1] if call.arguments[1:] else None),
+        ),
         certain=target.certain,
     )
 
@@ -196,7 +208,7 @@ def looped(function: Function, enclosure: Enclosure) -> Iterator[Policy]:
         return
     first, last = tried(function, enclosure)
     caught = tuple(handled(function, enclosure.scope))
-    if by_hand(function) or scope.kind is ScopeKind.WHILE and waits_in_head(function, scope):
+    if by_hand(function) or (scope.kind is ScopeKind.WHILE and waits_in_head(function, scope)):
         return
     yield Policy(
         location=enclosure.location,
@@ -252,7 +264,12 @@ def few_rounds(function: Function, scope: Scope) -> bool:
     if scope.kind is not ScopeKind.FOR or not isinstance(head, Result):
         return False
     last = function.call(head.call).arguments[-1:]
-    return bool(last) and isinstance(last[0], Literal) and isinstance(last[0].value, int) and last[0].value <= FEW
+    return (
+        bool(last)
+        and isinstance(last[0], Literal)
+        and isinstance(last[0].value, int)
+        and last[0].value <= FEW
+    )
 
 
 def gives_up(function: Function, loop: int) -> bool:
@@ -261,7 +278,9 @@ def gives_up(function: Function, loop: int) -> bool:
     for index in range(scopes[loop].first, scopes[loop].last):
         statement = function.body.statements[index]
         around = [scopes[at].kind for at in within(function, statement.scope, loop)]
-        if isinstance(statement, Raise | Return) or (isinstance(statement, Leave) and statement.word == "break"):
+        if isinstance(statement, Raise | Return) or (
+            isinstance(statement, Leave) and statement.word == "break"
+        ):
             if ScopeKind.HANDLER in around and conditional(around):
                 return True
             if ScopeKind.TRY not in around and ScopeKind.IF in around:
@@ -281,11 +300,14 @@ def within(function: Function, scope: int, loop: int) -> Iterator[int]:
 
 def conditional(around: list[ScopeKind]) -> bool:
     """Whether a branch lies between a statement and the handler around it."""
-    return any(kind in (ScopeKind.IF, ScopeKind.ELSE, ScopeKind.CASE) for kind in around[: around.index(ScopeKind.HANDLER)])
+    return any(
+        kind in (ScopeKind.IF, ScopeKind.ELSE, ScopeKind.CASE)
+        for kind in around[: around.index(ScopeKind.HANDLER)]
+    )
 
 
 def raises(function: Function, at: int) -> bool:
-    """Whether a call inside a handler may raise by way of a function of the project, which then ends the loop."""
+    """Whether a call inside a handler may itself raise, which then ends the loop."""
     target = function.targets.get(at)
     if target is not None and target.name in ("sys.exit", "os._exit", "exit"):
         return True
@@ -298,7 +320,9 @@ def raises(function: Function, at: int) -> bool:
 def pauses(function: Function, scope: Scope) -> bool:
     """Whether something in the loop waits between the attempts."""
     for index in range(scope.first, scope.last):
-        if any(effect.kind in (EffectKind.SLEEP, EffectKind.WAIT) for effect in function.direct.get(index, ())):
+        if any(
+            effect.kind in (EffectKind.SLEEP, EffectKind.WAIT) for effect in function.direct.get(index, ())
+        ):
             return True
         statement = function.body.statements[index]
         if isinstance(statement, Call):
@@ -321,6 +345,8 @@ def handled(function: Function, loop: int) -> Iterator[str]:
     """What the handlers of a loop catch: last parts of names, "" for whatever happens."""
     for scope in function.body.scopes:
         if scope.kind is ScopeKind.HANDLER and loop in ancestors(function.body, scope.parent):
-            heads = [item for head in scope.head for item in (head.items if isinstance(head, Display) else (head,))]
+            heads = [
+                item for head in scope.head for item in (head.items if isinstance(head, Display) else (head,))
+            ]
             names = [path_of(head).rpartition(".")[2] for head in heads]
             yield from ("" if name in ("Exception", "BaseException") else name for name in names or [""])

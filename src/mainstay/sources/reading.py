@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 from msgspec import Struct
 
-from mainstay.model.code import Module
+from mainstay.model.code import Module, Unread, Waiver
 from mainstay.model.location import Location
 from mainstay.model.system import Gap, Role
 from mainstay.sources.cache import Cache, key_of
@@ -38,6 +38,22 @@ class Reading(Struct, frozen=True):
 
     files: tuple[SourceFile, ...]
     gaps: tuple[Gap, ...]
+
+
+class Outline(Struct, frozen=True, array_like=True):
+    """A `Module` whose code was left encoded."""
+
+    bodies: msgspec.Raw
+    classes: msgspec.Raw
+    imports: msgspec.Raw
+    waivers: tuple[Waiver, ...]
+    unread: tuple[Unread, ...]
+    lines: int
+
+    @property
+    def module(self) -> Module:
+        """The module without its code."""
+        return Module((), (), (), self.waivers, self.unread, self.lines)
 
 
 class Unreadable(Exception):
@@ -98,10 +114,11 @@ class _Run:
         self._found = found
         self._cache = cache
         self._progress = progress
-        self._decoder = msgspec.msgpack.Decoder(Module)
+        self._whole = msgspec.msgpack.Decoder(Module)
+        self._outline = msgspec.msgpack.Decoder(Outline)
         self._roles: list[Role] = []
         self._keys: list[bytes] = []
-        self._modules: dict[bytes, Module] = {}
+        self._modules: dict[tuple[bytes, bool], Module] = {}  # content, whether for a test
         self._why: dict[bytes, str] = {}
         self._asked: dict[bytes, int] = {}  # how many files wait for the same content
         self._done = 0
@@ -117,24 +134,30 @@ class _Run:
             self._advance()
             return None
         key = key_of(content, f"python {READER_VERSION}")
-        self._note(role_of(item.path, content, item.beside), key)
+        role = role_of(item.path, content, item.beside)
+        self._note(role, key)
         if key in self._asked:
             self._asked[key] += 1
             return None
-        if key not in self._modules and not self._recall(key):
+        if not self._recall(key, role is Role.TEST):
             self._asked[key] = 1
             return Task(key, content)
         self._advance()
         return None
 
-    def _recall(self, key: bytes) -> bool:
+    def _recall(self, key: bytes, test: bool) -> bool:
+        """Take the facts from an earlier file of the same content, or from the cache."""
+        if (key, test) in self._modules:
+            return True
         facts = self._cache.get(key)
         if facts is None:
             return False
         try:
-            self._modules[key] = self._decoder.decode(facts)
+            # Tests are not linked, so what is in their bodies is not worth decoding.
+            module = self._outline.decode(facts).module if test else self._whole.decode(facts)
         except msgspec.DecodeError:
             return False
+        self._modules[key, test] = module
         return True
 
     def take(self, answer: Answer) -> None:
@@ -142,7 +165,8 @@ class _Run:
         if answer.why:
             self._why[answer.key] = answer.why
         else:
-            self._modules[answer.key] = self._decoder.decode(answer.facts)
+            module = self._whole.decode(answer.facts)
+            self._modules[answer.key, False] = self._modules[answer.key, True] = module
             self._cache.keep(answer.key, answer.facts)
         self._advance(self._asked.pop(answer.key))
 
@@ -154,7 +178,7 @@ class _Run:
             if key in self._why:
                 gaps.append(Gap(Location(item.path, 1), self._why[key]))
             else:
-                files.append(SourceFile(item.path, role, self._modules[key]))
+                files.append(SourceFile(item.path, role, self._modules[key, role is Role.TEST]))
                 gaps.extend(_unread(files[-1]))
         return Reading(tuple(files), tuple(gaps))
 

@@ -4,25 +4,59 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from mainstay.model.code import Call, Literal, Name, Operation, Result, Scope, ScopeKind, Value
+from mainstay.model.code import Leave, Literal, Name, Operation, Result, Return, Scope, ScopeKind, Value
 from mainstay.model.effect import DATABASE, OUTSIDE, EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
-from mainstay.model.flow import names, parts
+from mainstay.model.flow import ancestors, names, parts
 from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
-from mainstay.rules.handlers import by_hand
+from mainstay.rules.handlers import by_hand, is_outage
 from mainstay.rules.reach import Reach, aside, runs_now
 
 WORKS = OUTSIDE | DATABASE
 PAUSES = frozenset({EffectKind.SLEEP, EffectKind.WAIT})
 BY_DESIGN = frozenset(
     {
-        *("NotImplementedError", "AssertionError", "SystemExit", "KeyboardInterrupt", "StopIteration", "Retry"),
-        *("StopAsyncIteration", "GeneratorExit", "CancelledError", "TypeError", "ImportError", "AttributeError"),
-        *("ImproperlyConfigured", "Empty", "Full", "Ignore", "Reject", "SoftTimeLimitExceeded", "SessionExpired"),
+        *(
+            "NotImplementedError",
+            "AssertionError",
+            "SystemExit",
+            "KeyboardInterrupt",
+            "StopIteration",
+            "Retry",
+        ),
+        *(
+            "StopAsyncIteration",
+            "GeneratorExit",
+            "CancelledError",
+            "TypeError",
+            "ImportError",
+            "AttributeError",
+        ),
+        *(
+            "ImproperlyConfigured",
+            "Empty",
+            "Full",
+            "Ignore",
+            "Reject",
+            "SoftTimeLimitExceeded",
+            "SessionExpired",
+        ),
         *("MaxRetriesExceededError", "CancelledRun", "ObjectDoesNotExist", "DoesNotExist", "KeyError"),
     }
 )
+FROM_ITEMS = frozenset(
+    {
+        "JSONDecodeError",
+        "ValidationError",
+        "IntegrityError",
+        "UnicodeDecodeError",
+        "DataError",
+        "StaleDataError",
+    }
+)
+BROKERS = ("kombu.", "redis.", "amqp.", "pika.", "sqlalchemy.exc.TimeoutError")
+AWAY = frozenset({"OperationalError", "InterfaceError"})  # meets every item alike
 NARROW = frozenset(
     {
         *("ConnectionError", "ConnectError", "ConnectTimeout", "HTTPError", "HTTPStatusError", "Timeout"),
@@ -31,8 +65,23 @@ NARROW = frozenset(
 )
 EVERYTHING = frozenset({"Exception", "BaseException", "ExceptionGroup", "BaseExceptionGroup"})
 STOPS = ("stop", "shutdown", "running", "closed", "exit", "terminat", "quit", "alive", "cancel", "done")
+ENDINGS = ("stop", "shutdown", "closed", "exit", "terminat", "quit", "cancel")
 JOBS = ("task", "schedule", "consumer")
-NO_ITEM = ("page", "chunk", "batch", "attempt", "part", "line", "try", "retry", "offset", "index", "i", "_", "n")
+NO_ITEM = (
+    "page",
+    "chunk",
+    "batch",
+    "attempt",
+    "part",
+    "line",
+    "try",
+    "retry",
+    "offset",
+    "index",
+    "i",
+    "_",
+    "n",
+)
 
 
 class Loop(Struct, frozen=True):
@@ -48,12 +97,13 @@ class Loop(Struct, frozen=True):
 class BadItemEndsLoop(Rule):
     """One bad item ends the loop.
 
-    Nothing inside the loop catches what its work may raise, so one message that cannot be read, one refused
-    request or one lost connection ends the worker, its thread, or the rest of the batch. The process may look
-    alive, as only that thread is gone; and the item that did it is often the first again after a restart.
+    Nothing inside the loop catches what its work may raise, so one message that cannot be read, one
+    refused request or one lost connection ends the worker, its thread, or the rest of the batch. The
+    process may look alive, as only that thread is gone; and the item that did it is often the first again
+    after a restart.
 
-    Catch inside the loop, around the work of one item: log and count it with the item's id, set it aside after
-    a few attempts, and go on with the next.
+    Catch inside the loop, around the work of one item: log and count it with the item's id, set it aside
+    after a few attempts, and go on with the next.
     """
 
     severity = Severity.HIGH
@@ -62,11 +112,17 @@ class BadItemEndsLoop(Rule):
     references = ("CWE-248", "CWE-755")
 
     notices = (
-        "Whoever waits for the work: a growing backlog, or tenants late in the alphabet who get nothing. A thread "
-        "that ends leaves one traceback on standard error."
+        "Whoever waits for the work: a growing backlog, or tenants late in the alphabet who get nothing. "
+        "A thread that ends leaves one traceback on standard error."
     )
-    recovers = "After a restart, until the same item comes up again. What stood behind it in a batch waits for the next run."
-    costs = "A handler for each item, and somewhere to put those that fail: without that, errors only become quieter."
+    recovers = (
+        "After a restart, until the same item comes up again. What stood behind it in a batch waits for "
+        "the next run."
+    )
+    costs = (
+        "A handler for each item, and somewhere to put those that fail: without that, errors only become "
+        "quieter."
+    )
 
     bad = (
         Example(
@@ -208,7 +264,7 @@ class BadItemEndsLoop(Rule):
                     async def look(client: httpx.AsyncClient):
                         try:
                             (await client.get("/jobs")).raise_for_status()
-                        except httpx.HTTPError:
+                        except (httpx.HTTPError, httpx.InvalidURL):
                             logging.exception("no answer")
 
                     async def poll(client):
@@ -301,7 +357,7 @@ class BadItemEndsLoop(Rule):
                 enclosure.kind is EnclosureKind.HANDLER for enclosure in function.enclosures
             ):
                 continue
-            if function.kinds.isdisjoint(WORKS) or aside(function) or by_hand(function):
+            if function.kinds.isdisjoint(WORKS) or aside(function) or by_hand(function, "commands"):
                 continue
             found = sorted(loops(system, reach, function), key=innermost)
             if found:
@@ -320,7 +376,11 @@ class BadItemEndsLoop(Rule):
             confidence=Confidence.HIGH if loop.certain and step.certain else Confidence.MEDIUM,
             severity=Severity.HIGH if loop.why.startswith("the worker") else Severity.MEDIUM,
             path=(Hop(loop.enclosure.location, "the loop"), *system.trace(function, step)),
-            siblings=tuple(dict.fromkeys(other.enclosure.location for other in found[1:] if other.enclosure != loop.enclosure)),
+            siblings=tuple(
+                dict.fromkeys(
+                    other.enclosure.location for other in found[1:] if other.enclosure != loop.enclosure
+                )
+            ),
             subject=f"{loop.enclosure.what} in {function.name}",
         )
 
@@ -341,13 +401,13 @@ def loops(system: System, reach: Reach, function: Function) -> Iterator[Loop]:
         worker = is_worker(system, reach, function, endless[0])
         if worker:
             for enclosure in [*endless, *(b for b in batches if any(within(b, e) for e in endless))]:
-                step = escaping(system, function, enclosure, per_item=enclosure not in endless)
+                step = escaping(system, function, enclosure)
                 if step is not None:
                     yield Loop(function, enclosure, step, worker == "sure", "the worker's loop")
         return
     job = in_job(system, reach, function) if not function.body.is_generator else ""
     for enclosure in batches if job else ():
-        step = escaping(system, function, enclosure, per_item=True)
+        step = escaping(system, function, enclosure, batch=True)
         if step is not None and is_batch(system, function, enclosure, step):
             yield Loop(function, enclosure, step, True, f"the rest of the batch in {job}")
 
@@ -356,17 +416,59 @@ def within(inner: Enclosure, outer: Enclosure) -> bool:
     return outer.first <= inner.first and inner.last <= outer.last
 
 
-# --- which loops must go on -------------------------------------------------------------------------------
+# --- which loops must go on ---------------------------------------------------------------------------
 
 
 def is_endless(function: Function, scope: Scope) -> bool:
     """`while True`, or until somebody says stop."""
-    if scope.kind is not ScopeKind.WHILE:
+    if scope.kind is not ScopeKind.WHILE or arrives(function, scope):
         return False
     head = scope.head[0] if scope.head else None
     if isinstance(head, Literal):
         return bool(head.value)
     return any(any(word in text for word in STOPS) for text in asked(function, head))
+
+
+def arrives(function: Function, scope: Scope) -> bool:
+    """Whether the loop has an end of its own, and is not only left when told to stop."""
+    body = function.body
+    loop = body.scopes.index(scope)
+    for statement in body.statements[scope.first : scope.last]:
+        if not isinstance(statement, Return) and not (
+            isinstance(statement, Leave) and statement.word == "break"
+        ):
+            continue
+        around = [at for at in ancestors(body, statement.scope) if at > loop]
+        kinds = [body.scopes[at].kind for at in around]
+        if isinstance(statement, Leave) and (ScopeKind.FOR in kinds or ScopeKind.WHILE in kinds):
+            continue  # it leaves a loop inside this one
+        sentinel = any(
+            e.kind is EffectKind.WAIT
+            for at in range(scope.first, scope.last)
+            for e in function.direct.get(at, ())
+        )
+        if ScopeKind.HANDLER in kinds or any(
+            told_to_stop(function, body.scopes[at], sentinel) for at in around
+        ):
+            continue
+        return True
+    return False
+
+
+def told_to_stop(function: Function, scope: Scope, sentinel: bool) -> bool:
+    """Whether a branch asks for a stop, or for the item from a queue that means one."""
+    for head in scope.head if scope.kind is ScopeKind.IF else ():
+        for part in parts(head):
+            if (
+                sentinel
+                and isinstance(part, Operation)
+                and part.operator == "is"
+                and part.operands[-1] == Literal(None)
+            ):
+                return True
+            if any(any(word in text for word in ENDINGS) for text in asked(function, part)):
+                return True
+    return False
 
 
 def asked(function: Function, head: Value | None) -> Iterator[str]:
@@ -384,17 +486,14 @@ def is_worker(system: System, reach: Reach, function: Function, enclosure: Enclo
     """`sure` when the function runs in a thread or task of its own, `likely` when it looks like it."""
     if revived(system, function):
         return ""
+    if not any(enclosure.holds(step.statement) for step in system.steps(function, *PAUSES)):
+        return ""
     served = False
     for way in reach.ways(function):
         if spawned(system, way.outer) or reach.job(way.outer.name):
             return "sure"
         served = served or bool(reach.request(way.outer.name))
-        if way.outer.body.name in ("main", "run_forever", "serve_forever") and not served:
-            return "sure"
-    if served or function.body.is_generator:
-        return ""
-    paused = any(enclosure.holds(step.statement) for step in system.steps(function, *PAUSES))
-    return "likely" if paused else ""
+    return "" if served or function.body.is_generator else "likely"
 
 
 def spawned(system: System, function: Function) -> bool:
@@ -413,10 +512,14 @@ def revived(system: System, function: Function) -> bool:
     calls = [(caller, at) for caller, at in calls if runs_now(caller, at, function.name)]
     return bool(calls) and all(
         any(
-            handler.kind is EnclosureKind.HANDLER and handler.holds(at) and not EVERYTHING.isdisjoint(handler.caught)
+            handler.kind is EnclosureKind.HANDLER
+            and handler.holds(at)
+            and not EVERYTHING.isdisjoint(handler.caught)
             for handler in caller.enclosures
         )
-        and any(e.kind in (EnclosureKind.LOOP, EnclosureKind.RETRY) and e.holds(at) for e in caller.enclosures)
+        and any(
+            e.kind in (EnclosureKind.LOOP, EnclosureKind.RETRY) and e.holds(at) for e in caller.enclosures
+        )
         for caller, at in calls
     )
 
@@ -440,10 +543,14 @@ def is_batch(system: System, function: Function, enclosure: Enclosure, step: Ste
     items = {name for target in scope.targets for name in names(target)}
     if not items or any(item.lower() in NO_ITEM or item.lower().startswith(NO_ITEM[:8]) for item in items):
         return False
-    if any(e.kind is EnclosureKind.TRANSACTION and within(enclosure, e) and not e.implied for e in function.enclosures):
+    if any(
+        e.kind is EnclosureKind.TRANSACTION and within(enclosure, e) and not e.implied
+        for e in function.enclosures
+    ):
         return False
     return any(
-        s.statement == step.statement and s.effect.target != "redis" for s in system.steps(function, *OUTSIDE)
+        s.statement == step.statement and s.effect.target not in ("redis", "socket")
+        for s in system.steps(function, EffectKind.CALL_OUT)
     ) and takes(function, step.statement, items)
 
 
@@ -454,18 +561,14 @@ def takes(function: Function, statement: int, items: set[str]) -> bool:
     return any(isinstance(p, Name) and p.path.partition(".")[0] in items for v in values for p in parts(v))
 
 
-# --- what escapes ---------------------------------------------------------------------------------------------
+# --- what escapes -------------------------------------------------------------------------------------
 
 
-def escaping(system: System, function: Function, enclosure: Enclosure, *, per_item: bool) -> Step | None:
+def escaping(system: System, function: Function, enclosure: Enclosure, *, batch: bool = False) -> Step | None:
     """Work in the loop whose exception nothing inside the loop catches."""
-    working = {
-        step.statement
-        for step in system.steps(function, *WORKS)
-        if enclosure.holds(step.statement) and (not per_item or isinstance(function.body.statements[step.statement], Call))
-    }
-    for step in system.steps(function, EffectKind.RAISE):
-        if step.statement not in working or step.effect.target.rpartition(".")[2] in BY_DESIGN:
+    working = {step.statement for step in system.steps(function, *WORKS) if enclosure.holds(step.statement)}
+    for step in sorted(system.steps(function, EffectKind.RAISE), key=lambda step: step.depth):
+        if step.statement not in working or not telling(system, step, batch):
             continue
         handlers = (
             e
@@ -475,6 +578,20 @@ def escaping(system: System, function: Function, enclosure: Enclosure, *, per_it
         if not any(catches(system, handler.caught, step.effect.target) for handler in handlers):
             return step
     return None
+
+
+def telling(system: System, step: Step, batch: bool) -> bool:
+    """Whether the exception is one that an item, or in a worker also an outage, brings about."""
+    exception = step.effect.target
+    name = exception.rpartition(".")[2]
+    if name in BY_DESIGN or (batch and (name in AWAY or exception.startswith(BROKERS))):
+        return False
+    return (
+        is_outage(exception)
+        or name in FROM_ITEMS
+        or exception in system.classes
+        or (name == "ValueError" and step.depth < 3)
+    )
 
 
 def catches(system: System, caught: tuple[str, ...], exception: str) -> bool:

@@ -1,6 +1,6 @@
 """The rule call-without-deadline."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -42,12 +42,12 @@ class Wait(Struct, frozen=True):
 class CallWithoutDeadline(Rule):
     """A call waits without a deadline.
 
-    A peer that accepts the connection and never answers keeps the caller for ever: its thread or
-    task, and the transaction, lock and pooled connection it holds. A few such calls use up every
-    worker, and the service is down although it has not failed once.
+    A peer that accepts the connection and never answers keeps the caller for ever: its thread or task,
+    and the transaction, lock and pooled connection it holds. A few such calls use up every worker, and
+    the service is down although it has not failed once.
 
-    Give the call a deadline shorter than that of whoever waits for it, best where the client is
-    built, so that no call can forget it; then say what happens when the deadline passes.
+    Give the call a deadline shorter than that of whoever waits for it, best where the client is built, so
+    that no call can forget it; then say what happens when the deadline passes.
     """
 
     severity = Severity.HIGH
@@ -59,10 +59,13 @@ class CallWithoutDeadline(Rule):
         "Nobody at first: nothing fails and nothing is logged. Users see time-outs of the proxy once all "
         "workers wait."
     )
-    recovers = "It does not: a thread that waits without a deadline comes back only when the process is restarted."
+    recovers = (
+        "It does not: a thread that waits without a deadline comes back only when the process is restarted."
+    )
     costs = (
-        "One argument for each client, and a decision what the caller answers when the deadline passes. Too short "
-        "a deadline turns slow answers into errors: start from the slowest answer that is still of use."
+        "One argument for each client, and a decision what the caller answers when the deadline passes. "
+        "Too short a deadline turns slow answers into errors: start from the slowest answer that is still "
+        "of use."
     )
 
     bad = (
@@ -72,7 +75,7 @@ class CallWithoutDeadline(Rule):
                     import requests
 
                     def charge(token, amount):
-                        answer = requests.post("https://pay.test/charges", json={"token": token, "amount": amount})  # <-
+                        answer = requests.post("https://pay.test", json={"card": token, "sum": amount})  # <-
                         answer.raise_for_status()
                         return answer.json()["id"]
                 """,
@@ -290,11 +293,9 @@ class CallWithoutDeadline(Rule):
             for at, deadline in function.deadlines.items():
                 if deadline.bound is Bound.UNBOUNDED and (wait := self._wait(system, function, at, reach)):
                     groups.setdefault(cause(wait), []).append(wait)
-        for key, waits in groups.items():
-            if key == (MAIL,):
-                yield from self._mail(system, sorted(waits, key=urgency))
-            else:
-                yield self._report(system, sorted(waits, key=urgency))
+        yield from self._mail(system, sorted(groups.pop((MAIL,), []), key=urgency))
+        for waits in joined(sorted(waits, key=urgency) for waits in groups.values()):
+            yield self._report(system, waits)
 
     def _wait(self, system: System, function: Function, at: int, reach: Reach) -> Wait | None:
         target = function.targets.get(at)
@@ -329,7 +330,8 @@ class CallWithoutDeadline(Rule):
             path = (Hop(first.deadline.location, "built here, without a deadline"), *path)
         path = (*path, Hop(first.inner.at(first.where), f"{first.waits} waits"))
         return self.found(
-            f"{first.waits} in {function.body.name} has no deadline{first.context.words()}: {first.deadline.why}.",
+            f"{first.waits} in {function.body.name} has no deadline{first.context.words()}: "
+            f"{first.deadline.why}.",
             function.at(at),
             clears=f"a timeout given to {first.waits}, or to the client it is called on",
             confidence=Confidence.HIGH if first.certain else Confidence.MEDIUM,
@@ -341,14 +343,14 @@ class CallWithoutDeadline(Rule):
 
     def _mail(self, system: System, waits: list[Wait]) -> Iterator[Finding]:
         """Django's mails have one bound for all, in the settings."""
-        settings = dict(assigned(system, (MAIL_SETTING, MAIL_HOST)))
-        if MAIL_SETTING in settings:
+        settings = dict(assigned(system, (MAIL_SETTING, MAIL_HOST))) if waits else {}
+        if not waits or MAIL_SETTING in settings:
             return
         first = waits[0]
         place = settings.get(MAIL_HOST, first.location)
         yield self.found(
-            f"Mail is sent by {first.function.body.name}{first.context.words()} and no {MAIL_SETTING} is set: a mail "
-            "server that hangs holds the sender for ever.",
+            f"Mail is sent by {first.function.body.name}{first.context.words()} and no {MAIL_SETTING} is "
+            "set: a mail server that hangs holds the sender for ever.",
             place,
             clears=f"a setting {MAIL_SETTING}",
             path=(*first.context.path, Hop(first.location, f"{first.waits} waits")),
@@ -362,7 +364,9 @@ def wrapped(system: System, function: Function, at: int) -> tuple[Function, int]
     for _ in range(WRAPPERS):
         target = function.targets[at]
         below = system.functions.get(target.name) if target.library is None else None
-        inside = next((i for i, d in below.deadlines.items() if d.bound is Bound.CALLER), None) if below else None
+        inside = (
+            next((i for i, d in below.deadlines.items() if d.bound is Bound.CALLER), None) if below else None
+        )
         if below is None or inside is None:
             break
         function, at = below, inside
@@ -397,6 +401,19 @@ def cause(wait: Wait) -> tuple[str, ...]:
     return ("function", wait.function.name, wait.waits.rpartition(".")[0])
 
 
+def joined(groups: Iterable[list[Wait]]) -> Iterator[list[Wait]]:
+    """The groups, those joined whose clients one function builds: the branches of a factory."""
+    found: dict[tuple[str, str], list[Wait]] = {}
+    for waits in groups:
+        first = waits[0]
+        if is_constructor(first):
+            key = (first.function.name, first.waits.partition(".")[0])
+            found.setdefault(key, []).extend(waits)
+        else:
+            yield waits
+    yield from found.values()
+
+
 def is_constructor(wait: Wait) -> bool:
     """Whether the call connects by being built, as smtplib.SMTP does."""
     return wait.waits.rpartition(".")[2][:1].isupper()
@@ -412,7 +429,9 @@ def severity(wait: Wait) -> Severity:
     context, leaves = wait.context, bool(wait.kinds & LEAVES)
     if context.held is not None and leaves:
         return Severity.CRITICAL
-    if not (context.held or context.request) and not set(wait.function.file.path.split("/")).isdisjoint(BY_HAND):
+    if not (context.held or context.request) and not set(wait.function.file.path.split("/")).isdisjoint(
+        BY_HAND
+    ):
         return Severity.LOW
     return Severity.HIGH if leaves or context.held or context.request else Severity.MEDIUM
 

@@ -15,9 +15,9 @@ MATTERS = OUTSIDE | DATABASE | {EffectKind.WAIT}
 class RetryWithoutLimit(Rule):
     """A retry has no limit, or no pause between its attempts.
 
-    An error that stays (a revoked key, a refused address, a peer that is down) is tried for ever: the caller
-    never gets an answer, the error never reaches anybody, and all callers together hammer the peer just when
-    it tries to come back.
+    An error that stays (a revoked key, a refused address, a peer that is down) is tried for ever: the
+    caller never gets an answer, the error never reaches anybody, and all callers together hammer the peer
+    just when it tries to come back.
 
     Stop after a few attempts or a deadline, wait longer after each failure and add a random part, and let
     errors that no repetition mends (4xx, validation) through at once.
@@ -29,13 +29,17 @@ class RetryWithoutLimit(Rule):
     references = ("CWE-835", "CWE-1088")
 
     notices = (
-        "The peer, by load that grows while it is down; its callers wait and log the same line again and again. "
-        "No error is counted, as no attempt is the last."
+        "The peer, by load that grows while it is down; its callers wait and log the same line again and "
+        "again. No error is counted, as no attempt is the last."
     )
     recovers = (
-        "By itself once the peer answers; never when the error is permanent, or when the retries keep the peer down."
+        "By itself once the peer answers; never when the error is permanent, or when the retries keep the "
+        "peer down."
     )
-    costs = "A limit turns an endless wait into an error that the caller must handle: requeue it, tell somebody, give up."
+    costs = (
+        "A limit turns an endless wait into an error that the caller must handle: requeue it, tell "
+        "somebody, give up."
+    )
 
     bad = (
         Example(
@@ -93,7 +97,7 @@ class RetryWithoutLimit(Rule):
                     import requests
                     from celery import shared_task
 
-                    @shared_task(bind=True, autoretry_for=(requests.RequestException,), max_retries=None)  # <-
+                    @shared_task(autoretry_for=(requests.RequestException,), max_retries=None)  # <-
                     def push(self, order_id):
                         requests.put(f"https://erp.test/orders/{order_id}", timeout=5).raise_for_status()
                 """
@@ -121,7 +125,7 @@ class RetryWithoutLimit(Rule):
                     import requests
                     from tenacity import retry, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-                    @retry(stop=stop_after_attempt(3) | stop_after_delay(9), wait=wait_random_exponential(max=2))
+                    @retry(stop=stop_after_attempt(3) | stop_after_delay(9), wait=wait_random_exponential())
                     def rate(currency):
                         return requests.get(f"https://rates.test/{currency}", timeout=5).json()
                 """
@@ -215,7 +219,7 @@ class RetryWithoutLimit(Rule):
                     import requests
                     from celery import shared_task
 
-                    @shared_task(bind=True, autoretry_for=(requests.RequestException,), retry_backoff=True, max_retries=5)
+                    @shared_task(autoretry_for=(requests.RequestException,), retry_backoff=True)
                     def push(self, order_id):
                         requests.put(f"https://erp.test/orders/{order_id}", timeout=5).raise_for_status()
                 """
@@ -233,17 +237,25 @@ class RetryWithoutLimit(Rule):
 
     def _report(self, policy: Policy, context: Context) -> Finding:
         where = policy.function.body.name
-        greedy = "" if policy.choosy else " It repeats after every exception, those included that no repetition mends."
+        greedy = (
+            ""
+            if policy.choosy
+            else " It repeats after every exception, those included that no repetition mends."
+        )
         if policy.limited:
             text = f"{policy.what} of {where} tries again at once, without a pause{context.words()}.{greedy}"
         else:
             pause = "" if policy.paused else " or pause"
-            text = f"{policy.what} of {where} tries for ever, without a limit{pause}{context.words()}.{greedy}"
+            text = (
+                f"{policy.what} of {where} tries for ever, without a limit{pause}{context.words()}.{greedy}"
+            )
         lower = Severity.MEDIUM if policy.limited else Severity.HIGH
         return self.found(
             text,
             policy.location,
-            clears="a growing pause between the attempts" if policy.limited else "a limit on the attempts or their time",
+            clears="a growing pause between the attempts"
+            if policy.limited
+            else "a limit on the attempts or their time",
             confidence=Confidence.HIGH if policy.certain else Confidence.MEDIUM,
             severity=Severity.CRITICAL if context.held is not None and not policy.limited else lower,
             path=(*context.path, Hop(policy.location, "tries again")),

@@ -25,7 +25,13 @@ from mainstay.rules.handlers import (
 
 CHANGES = WRITES | {EffectKind.SEND}
 DONE = CHANGES | {EffectKind.CALL_OUT, EffectKind.RUN, EffectKind.READ}
-KEPT = ("pathlib.Path.write_bytes", "pathlib.Path.write_text", "shutil.copy", "shutil.copyfile", "shutil.move")
+KEPT = (
+    "pathlib.Path.write_bytes",
+    "pathlib.Path.write_text",
+    "shutil.copy",
+    "shutil.copyfile",
+    "shutil.move",
+)
 CACHES = ("redis", "cache", "memcached", "django.cache")
 DUPLICATES = frozenset({"IntegrityError", "UniqueViolation", "DuplicateKeyError"})
 
@@ -33,9 +39,9 @@ DUPLICATES = frozenset({"IntegrityError", "UniqueViolation", "DuplicateKeyError"
 class SwallowedException(Rule):
     """An exception is swallowed.
 
-    The work failed and the code goes on as if it had not: a row is missing, a message was never sent, half a
-    batch is skipped, and there is no log line, no metric and no error to find it by. It is noticed when the
-    data is needed.
+    The work failed and the code goes on as if it had not: a row is missing, a message was never sent,
+    half a batch is skipped, and there is no log line, no metric and no error to find it by. It is noticed
+    when the data is needed.
 
     Catch only what is expected there and say why it is harmless. Whatever else happens is logged with its
     context and counted, or goes on up to somebody who can act.
@@ -46,9 +52,14 @@ class SwallowedException(Rule):
     since = "0.1"
     references = ("CWE-390", "CWE-391", "OWASP A10:2025")
 
-    notices = "Nobody. The first sign is data that is missing, days later, with nothing in the logs of that time."
+    notices = (
+        "Nobody. The first sign is data that is missing, days later, with nothing in the logs of that time."
+    )
     recovers = "It does not: nothing remembers that the work is still to be done."
-    costs = "A narrower except and a log line. What has failed in silence until now becomes visible, and may be a lot."
+    costs = (
+        "A narrower except and a log line. What has failed in silence until now becomes visible, and may "
+        "be a lot."
+    )
 
     bad = (
         Example(
@@ -276,7 +287,8 @@ class SwallowedException(Rule):
             path, lost = (Hop(function.at(files[0]), name),), f"a failed {name}"
             confidence, worst = Confidence.HIGH, None
         return self.found(
-            f"{handler.what()} in {function.body.name} swallows {lost}: nothing is logged, counted or raised.",
+            f"{handler.what()} in {function.body.name} swallows {lost}: "
+            "nothing is logged, counted or raised.",
             handler.location,
             clears="a log line with the exception, a metric, or a narrower except",
             confidence=confidence,

@@ -18,24 +18,121 @@ from mainstay.rules.retries import policies
 ORDER = (EffectKind.CALL_OUT, EffectKind.SEND, EffectKind.INSERT, EffectKind.COMMIT, EffectKind.READ)
 # Requests that are sent by POST and yet only ask, or are sent at least once by design: their words begin so.
 ASKS = (
-    *("search", "query", "graphql", "token", "auth", "oauth", "login", "embed", "predict", "complet", "rerank"),
-    *("infer", "classif", "fetch", "find", "lookup", "download", "check", "validat", "verif", "count", "scan"),
-    *("load", "retriev", "poll", "chat", "llm", "ai", "model", "translat", "encod", "render", "preview", "convert"),
-    *("metric", "status", "read", "list", "get", "info", "detect", "extract", "heartbeat", "introspect", "generat"),
-    *("health", "ping", "index", "upsert", "cancel", "delet", "pars", "ask", "webhook", "hook", "event", "log"),
-    *("upload", "renew", "refresh", "acquire", "lease", "sync", "trace", "span", "completion", "reply", "update"),
+    *(
+        "search",
+        "query",
+        "graphql",
+        "token",
+        "auth",
+        "oauth",
+        "login",
+        "embed",
+        "predict",
+        "complet",
+        "rerank",
+    ),
+    *(
+        "infer",
+        "classif",
+        "fetch",
+        "find",
+        "lookup",
+        "download",
+        "check",
+        "validat",
+        "verif",
+        "count",
+        "scan",
+    ),
+    *(
+        "load",
+        "retriev",
+        "poll",
+        "chat",
+        "llm",
+        "ai",
+        "model",
+        "translat",
+        "encod",
+        "render",
+        "preview",
+        "convert",
+    ),
+    *(
+        "metric",
+        "status",
+        "read",
+        "list",
+        "get",
+        "info",
+        "detect",
+        "extract",
+        "heartbeat",
+        "introspect",
+        "generat",
+    ),
+    *(
+        "health",
+        "ping",
+        "index",
+        "upsert",
+        "cancel",
+        "delet",
+        "pars",
+        "ask",
+        "webhook",
+        "hook",
+        "event",
+        "log",
+    ),
+    *(
+        "upload",
+        "renew",
+        "refresh",
+        "acquire",
+        "lease",
+        "sync",
+        "trace",
+        "span",
+        "completion",
+        "reply",
+        "update",
+    ),
 )
 MOVES = frozenset(
     {
-        *("charge", "charges", "pay", "payment", "payments", "refund", "refunds", "transfer", "transfers", "payout"),
-        *("payouts", "invoice", "invoices", "purchase", "purchases", "order", "orders", "subscription", "checkout"),
+        *(
+            "charge",
+            "charges",
+            "pay",
+            "payment",
+            "payments",
+            "refund",
+            "refunds",
+            "transfer",
+            "transfers",
+            "payout",
+        ),
+        *(
+            "payouts",
+            "invoice",
+            "invoices",
+            "purchase",
+            "purchases",
+            "order",
+            "orders",
+            "subscription",
+            "checkout",
+        ),
         *("subscriptions", "withdraw", "withdrawal", "deposit"),
     }
 )
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 GENERIC = frozenset({"send", "request", "build_request", "execute", "stream"})
 ASKING = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-UNSENT = frozenset({"ConnectError", "ConnectTimeout", "NewConnectionError", "ConnectTimeoutError", "RateLimitError"})
+UNSENT = frozenset(
+    {"ConnectError", "ConnectTimeout", "NewConnectionError", "ConnectTimeoutError", "RateLimitError"}
+)
 POSTS = frozenset({"POST", "PATCH"})
 NOT_SERVICES = ("socket", "redis")
 SAFE_BY = ("allowed_methods", "method_whitelist")
@@ -60,13 +157,13 @@ class Region(Struct, frozen=True):
 class RetryOfUnsafeCall(Rule):
     """A retry repeats what must happen once.
 
-    The first attempt took the money, created the ticket or queued the mail, and only its answer was lost, to a
-    time-out or a dropped connection. The retry does it again: buyers are charged twice, and nothing in the logs
-    looks wrong, as the last attempt succeeded.
+    The first attempt took the money, created the ticket or queued the mail, and only its answer was lost,
+    to a time-out or a dropped connection. The retry does it again: buyers are charged twice, and nothing
+    in the logs looks wrong, as the last attempt succeeded.
 
-    Send an idempotency key that is made once, outside the retry, and that the receiver remembers; or ask what
-    became of the first attempt before the second; or retry only what cannot have arrived, such as a refused
-    connection.
+    Send an idempotency key that is made once, outside the retry, and that the receiver remembers; or ask
+    what became of the first attempt before the second; or retry only what cannot have arrived, such as a
+    refused connection.
     """
 
     severity = Severity.HIGH
@@ -76,7 +173,9 @@ class RetryOfUnsafeCall(Rule):
 
     notices = "The customer who was charged twice, or whoever reconciles the books with the provider's."
     recovers = "It does not: what was done twice must be found and undone by hand."
-    costs = "A key that is stored with the request, and a receiver that honours it; most payment interfaces do."
+    costs = (
+        "A key that is stored with the request, and a receiver that honours it; most payment interfaces do."
+    )
 
     bad = (
         Example(
@@ -119,7 +218,7 @@ class RetryOfUnsafeCall(Rule):
                             return with_backoff(lambda: self._send(charge))  # <-
 
                         def _send(self, charge):
-                            return requests.post("https://pay.test/refunds", json={"charge": charge}, timeout=5)
+                            return requests.post("https://pay.test/refunds", json=charge, timeout=5)
                 """,
             },
             why="the loop is in a helper of another module",
@@ -155,7 +254,7 @@ class RetryOfUnsafeCall(Rule):
                         return made
 
                     def create_build(version):
-                        return session().post("https://api.test/builds", json={"version": version}, timeout=10)
+                        return session().post("https://api.test/builds", json=version, timeout=10)
                 """
             },
             why="None lets the adapter repeat POST, too",
@@ -186,7 +285,7 @@ class RetryOfUnsafeCall(Rule):
                     @retry(stop=stop_after_attempt(3), wait=wait_random_exponential())
                     def charge(token, amount, key):
                         headers = {"Idempotency-Key": key}
-                        return requests.post("https://pay.test/charges", json={"token": token}, headers=headers, timeout=5)
+                        return requests.post("https://pay.test", json=token, headers=headers, timeout=5)
                 """
             },
             why="the provider drops the repeat by its key",
@@ -212,7 +311,7 @@ class RetryOfUnsafeCall(Rule):
 
                     @retry(stop=stop_after_attempt(3))
                     def search(words):
-                        return requests.post("https://search.test/_search", json={"q": words}, timeout=5).json()
+                        return requests.post("https://search.test", json={"q": words}, timeout=5).json()
                 """
             },
             why="a question, though it is sent by POST",
@@ -239,7 +338,7 @@ class RetryOfUnsafeCall(Rule):
 
                     def session():
                         made = requests.Session()
-                        made.mount("https://", HTTPAdapter(max_retries=Retry(total=3, status_forcelist=[502, 503])))
+                        made.mount("https://", HTTPAdapter(max_retries=Retry(3, status_forcelist=[503])))
                         return made
                 """
             },
@@ -264,7 +363,11 @@ class RetryOfUnsafeCall(Rule):
 
     def check(self, system: System) -> Iterator[Finding]:
         for region in regions(system):
-            if region.function.kinds.isdisjoint(OUTSIDE) or aside(region.function) or (region.on and UNSENT.issuperset(region.on)):
+            if (
+                region.function.kinds.isdisjoint(OUTSIDE)
+                or aside(region.function)
+                or (region.on and UNSENT.issuperset(region.on))
+            ):
                 continue
             steps = [step for step in system.steps(region.function, *ORDER) if region.holds(step)]
             unsafe = repeated_request(system, region, steps) or repeated_message(region, steps)
@@ -279,14 +382,21 @@ class RetryOfUnsafeCall(Rule):
         done = source.targets[at].name if at in source.targets else f"{step.effect.kind} {step.effect.target}"
         words = spoken(source, at, region.function)
         moves = bool(words & MOVES)
-        again = "and carries no idempotency key" if step.effect.kind is EffectKind.CALL_OUT else "and may fail after it"
+        again = (
+            "and carries no idempotency key"
+            if step.effect.kind is EffectKind.CALL_OUT
+            else "and may fail after it"
+        )
         sure = step.certain and (moves or step.effect.kind is not EffectKind.CALL_OUT)
         return self.found(
-            f"{region.what} repeats {done} below {region.function.body.name} {again}: a lost answer does it twice.",
+            f"{region.what} repeats {done} below {region.function.body.name} {again}: "
+            "a lost answer does it twice.",
             region.location,
             clears="an idempotency key that all attempts share",
             confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
-            severity=Severity.CRITICAL if moves and step.effect.kind is EffectKind.CALL_OUT else Severity.HIGH,
+            severity=Severity.CRITICAL
+            if moves and step.effect.kind is EffectKind.CALL_OUT
+            else Severity.HIGH,
             path=(Hop(region.location, "repeats"), *system.trace(region.function, step)),
             subject=f"{region.what} around {done} in {region.function.name}",
         )
@@ -325,7 +435,11 @@ def regions(system: System) -> Iterator[Region]:
 def repeated_request(system: System, region: Region, steps: list[Step]) -> Step | None:
     """The first request that changes something at another service each time."""
     for step in sorted(steps, key=lambda s: s.depth):
-        if step.effect.kind is not EffectKind.CALL_OUT or step.effect.repeatable or step.effect.target in NOT_SERVICES:
+        if (
+            step.effect.kind is not EffectKind.CALL_OUT
+            or step.effect.repeatable
+            or step.effect.target in NOT_SERVICES
+        ):
             continue
         source, at = origin(system, region.function, step)
         if any(effect.kind is EffectKind.SEND for effect in source.direct.get(at, ())):
@@ -354,18 +468,26 @@ def repeated_row(steps: list[Step]) -> Step | None:
         if step.effect.kind is not EffectKind.INSERT or step.effect.repeatable or not step.effect.target:
             continue
         asked = any(
-            s.effect.kind is EffectKind.READ and s.effect.target == step.effect.target and s.statement <= step.statement
+            s.effect.kind is EffectKind.READ
+            and s.effect.target == step.effect.target
+            and s.statement <= step.statement
             for s in steps
         )
-        commits = [s.statement for s in steps if s.effect.kind is EffectKind.COMMIT and s.statement > step.statement]
-        if not asked and commits and any(
-            s.effect.kind is EffectKind.CALL_OUT and s.statement > commits[0] and s.must for s in steps
+        commits = [
+            s.statement for s in steps if s.effect.kind is EffectKind.COMMIT and s.statement > step.statement
+        ]
+        if (
+            not asked
+            and commits
+            and any(
+                s.effect.kind is EffectKind.CALL_OUT and s.statement > commits[0] and s.must for s in steps
+            )
         ):
             return step
     return None
 
 
-# --- what is sent --------------------------------------------------------------------------------------------
+# --- what is sent -------------------------------------------------------------------------------------
 
 
 def origin(system: System, function: Function, step: Step) -> tuple[Function, int]:

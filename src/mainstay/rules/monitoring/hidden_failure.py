@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator
 
-from mainstay.model.code import Assign, Call, Display, Fate, Literal, Name, Result, Return, ScopeKind, Value
+from mainstay.model.code import Assign, Display, Fate, Literal, Name, Result, Return, ScopeKind, Value
 from mainstay.model.effect import DATABASE, WRITES, EffectKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import parts
-from mainstay.model.location import Location
 from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
 from mainstay.rules.handlers import (
     Handler,
     acts,
     by_hand,
-    called,
     empty,
-    falls_back,
     handlers,
     hands_back,
     logs,
@@ -37,21 +34,37 @@ ASKED = DATABASE | {EffectKind.CALL_OUT}
 REMOTE = frozenset({EffectKind.CALL_OUT})
 LOST = WRITES | {EffectKind.COMMIT}
 CACHES = ("redis", "cache", "memcached", "django.cache", "socket")
-PROBES = ("is_", "has_", "can_", "check", "ping", "health", "exists", "test_", "valid", "verify", "probe", "alive")
+PROBES = (
+    "is_",
+    "has_",
+    "can_",
+    "check",
+    "ping",
+    "health",
+    "exists",
+    "test_",
+    "valid",
+    "verify",
+    "probe",
+    "alive",
+)
 SUCCESS = frozenset({"approved", "success", "succeeded", "ok", "paid", "delivered", "sent", "done", "valid"})
-SWITCHES = frozenset({"is_active", "active", "enabled", "is_enabled", "is_deleted", "deleted", "disabled", "is_valid"})
+SWITCHES = frozenset(
+    {"is_active", "active", "enabled", "is_enabled", "is_deleted", "deleted", "disabled", "is_valid"}
+)
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class HiddenFailure(Rule):
     """A failure is handed on as an answer.
 
-    The caller cannot tell "it could not be asked" from "there is none", or "it was not done" from "it is done":
-    it shows an empty page, bills nobody, deletes what it did not find, or tells the sender that all is well, so
-    nothing is sent again. Every dashboard stays green during the outage.
+    The caller cannot tell "it could not be asked" from "there is none", or "it was not done" from "it is
+    done": it shows an empty page, bills nobody, deletes what it did not find, or tells the sender that
+    all is well, so nothing is sent again. Every dashboard stays green during the outage.
 
-    Let the exception through, or raise one of your own from it, and answer it with a 5xx at the edge. Where an
-    empty answer is the wanted degradation, log the exception and count it, and decide nothing lasting upon it.
+    Let the exception through, or raise one of your own from it, and answer it with a 5xx at the edge.
+    Where an empty answer is the wanted degradation, log the exception and count it, and decide nothing
+    lasting upon it.
     """
 
     severity = Severity.MEDIUM
@@ -64,7 +77,9 @@ class HiddenFailure(Rule):
         "Reads are right again when the outage ends. What was decided upon the wrong answer, and what was "
         "acknowledged and not done, stays wrong."
     )
-    costs = "Callers must handle an error that they have never seen. Some pages will show one instead of nothing."
+    costs = (
+        "Callers must handle an error that they have never seen. Some pages will show one instead of nothing."
+    )
 
     bad = (
         Example(
@@ -349,9 +364,15 @@ class HiddenFailure(Rule):
             return
         destroyed = destroys(system, handler, steps)
         if destroyed:
-            yield self._report(system, handler, steps, f"takes a failure for gone and {destroyed}", Severity.HIGH)
+            yield self._report(
+                system, handler, steps, f"takes a failure for gone and {destroyed}", Severity.HIGH
+            )
         elif claims_success(handler):
-            text = "answers that it was done" if not logs_context(handler) else "logs it and answers that it was done"
+            text = (
+                "answers that it was done"
+                if not logs_context(handler)
+                else "logs it and answers that it was done"
+            )
             yield self._report(system, handler, steps, text, Severity.HIGH)
         elif (way := acknowledged(system, reach, handler, steps)) is not None:
             request = reach.request(way.outer.name)
@@ -378,12 +399,16 @@ class HiddenFailure(Rule):
         way: Way | None = None,
     ) -> Finding:
         function = handler.function
-        worst = min(steps, key=lambda s: (s.effect.kind not in WRITES, s.effect.kind is EffectKind.READ, s.depth))
+        worst = min(
+            steps, key=lambda s: (s.effect.kind not in WRITES, s.effect.kind is EffectKind.READ, s.depth)
+        )
         return self.found(
             f"{handler.what()} in {function.body.name} {text} ({worst.effect.kind} {worst.effect.target}).",
             handler.location,
             clears="the exception raised on, or logged with its context and counted",
-            confidence=min(sure([worst]), Confidence.HIGH if severity >= Severity.HIGH else Confidence.MEDIUM),
+            confidence=min(
+                sure([worst]), Confidence.HIGH if severity >= Severity.HIGH else Confidence.MEDIUM
+            ),
             severity=severity,
             path=(
                 *(way.hops() if way else ()),
@@ -401,7 +426,7 @@ def shown(value: Value | None) -> str:
     return repr(value.value) if isinstance(value, Literal) else "None"
 
 
-# --- a lasting change upon a passing failure ---------------------------------------------------------------
+# --- a lasting change upon a passing failure ----------------------------------------------------------
 
 
 def destroys(system: System, handler: Handler, steps: list[Step]) -> str:
@@ -423,7 +448,7 @@ def destroys(system: System, handler: Handler, steps: list[Step]) -> str:
     return ""
 
 
-# --- answers ---------------------------------------------------------------------------------------------------
+# --- answers ------------------------------------------------------------------------------------------
 
 
 def claims_success(handler: Handler) -> bool:
@@ -470,9 +495,18 @@ def heeds(caller: Function, at: int) -> bool:
     names = {
         target.path
         for statement in caller.body.statements
-        if isinstance(statement, Assign) and statement.value is not None and Result(at) in list(parts(statement.value))
+        if isinstance(statement, Assign)
+        and statement.value is not None
+        and Result(at) in list(parts(statement.value))
         for target in statement.targets
         if isinstance(target, Name)
     }
-    tested = (head for scope in caller.body.scopes if scope.kind in (ScopeKind.IF, ScopeKind.CASE) for head in scope.head)
-    return any(isinstance(p, Name) and p.path.partition(".")[0] in names for head in tested for p in parts(head))
+    tested = (
+        head
+        for scope in caller.body.scopes
+        if scope.kind in (ScopeKind.IF, ScopeKind.CASE)
+        for head in scope.head
+    )
+    return any(
+        isinstance(p, Name) and p.path.partition(".")[0] in names for head in tested for p in parts(head)
+    )

@@ -7,6 +7,7 @@ from mainstay.model.finding import Confidence, Family, Finding, Severity
 from mainstay.model.flow import ancestors, results
 from mainstay.model.system import Bound, Function, System
 from mainstay.rules.base import Example, Rule
+from mainstay.rules.loops import cached
 
 DATABASE_WORK = DATABASE - {EffectKind.LOCK} | {EffectKind.COMMIT}
 WAITS = DATABASE_WORK | {
@@ -385,7 +386,7 @@ def on_loop(system: System, function: Function, step: Step) -> bool:
     while name:
         callee = system.functions[name]
         found = callee.effects.get(step.effect)
-        if callee.is_async or found is None:
+        if callee.is_async or found is None or cached(callee):
             return False
         name = found.via
     return True

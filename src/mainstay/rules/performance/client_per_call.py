@@ -6,11 +6,15 @@ from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import ancestors, names, results
 from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
-from mainstay.rules.loops import last_name
+from mainstay.rules.loops import cached, last_name
 from mainstay.rules.reach import Context, Reach
 
 ENGINES = frozenset(
-    {"sqlalchemy.create_engine", "sqlalchemy.engine_from_config", "sqlalchemy.ext.asyncio.create_async_engine"}
+    {
+        "sqlalchemy.create_engine",
+        "sqlalchemy.engine_from_config",
+        "sqlalchemy.ext.asyncio.create_async_engine",
+    }
 )
 POOLS = frozenset(
     {
@@ -35,20 +39,17 @@ POOLS = frozenset(
         "aiohttp.ClientSession",
     }
 )
-CLOSES = frozenset({"close", "aclose", "dispose", "disconnect", "shutdown", "wait_closed", "enter_context"}) | {
-    "enter_async_context",
-    "connection_pool",
-}
-CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "alru_cache", "fixture"})
+CLOSES = frozenset({"close", "aclose", "dispose", "disconnect", "enter_context", "enter_async_context"})
+SHARES = frozenset({"connection_pool", "transport", "poolclass"})  # given, it owns no connections
 SETUP = frozenset({"__init__", "__new__", "__aenter__", "__enter__", "__post_init__", "lifespan", "main"})
 
 
 class ClientPerCall(Rule):
     """A connection pool is built for each request and never closed.
 
-    An engine or client keeps connections open so that the next request can use them.  Built anew for
-    each request, it opens its own, shares them with nobody and leaves them to the garbage
-    collector: under load the connections pile up until the database or the process has no more.
+    An engine or client keeps connections open so that the next request can use them.  Built anew
+    for each request, it opens its own, shares them with nobody and leaves them to the garbage
+    collector: under load they pile up until the database or the process has no more.
 
     Build it once, when the process starts, and hand it to those who need it; close it when the
     process ends.
@@ -226,17 +227,20 @@ class ClientPerCall(Rule):
 
 def kept(system: System, function: Function, statement: int, call: Call) -> bool:
     """Whether what is built outlives the call, or is closed by it."""
-    if call.fate in (Fate.ENTERED, Fate.PASSED) or function.body.is_generator or caches(function):
+    if call.fate in (Fate.ENTERED, Fate.PASSED) or function.body.is_generator or cached(function):
+        return True
+    if any(keyword.name in SHARES for keyword in call.keywords):
         return True
     if any(e.kind is EnclosureKind.LOCK for e in function.around(statement)):
         return True  # the second look of a lazily built one
     body = function.body
     if any(body.scopes[at].kind is ScopeKind.IF for at in ancestors(body, call.scope)):
-        return True
+        return True  # when there is none yet
     held = {name for each in body.statements if isinstance(each, Assign) for name in bound(each, statement)}
-    if "" in held:
+    if "" in held or handed_on(system, function, statement, held):
         return True
-    return any(settles(each, held) for each in body.statements) or handed_on(system, function, statement, held)
+    inner = [each for each in function.file.module.bodies if each.parent == function.index]
+    return any(settles(each, held) for found in (body, *inner) for each in found.statements)
 
 
 def bound(statement: Assign, built: int) -> Iterator[str]:
@@ -271,8 +275,3 @@ def handed_on(system: System, function: Function, statement: int, held: set[str]
         if kept(system, caller, at, caller.call(at)):
             return True
     return False
-
-
-def caches(function: Function) -> bool:
-    known = {target.name.rpartition(".")[2] for target in function.decorators}
-    return not CACHES.isdisjoint(known)

@@ -9,13 +9,13 @@ from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import ancestors
 from mainstay.model.system import Function, ProjectClass, Role, System
 from mainstay.rules.base import Example, Rule
-from mainstay.rules.loops import Collection, Collections, Size, following, last_name
+from mainstay.rules.loops import Collection, Collections, Size, cached, following, last_name
 from mainstay.rules.reach import Context, Reach
 
 SERIALIZERS = "rest_framework.serializers."
+OWN = ("self.", "cls.")
 FAR = 3  # calls between the loop and a query that only some branches reach
-SETTLES = (EffectKind.COMMIT, EffectKind.CALL_OUT, EffectKind.RUN)
-CACHES = frozenset({"cache", "lru_cache", "cached", "cached_property", "memoize", "memoized", "alru_cache"})
+SETTLES = (EffectKind.COMMIT, EffectKind.CALL_OUT, EffectKind.SEND, EffectKind.RUN)
 COMMAND_FOLDERS = frozenset({"commands", "cli", "cli.py"})
 
 
@@ -351,15 +351,22 @@ class QueryPerRow(Rule):
             for found in self._rounds(system, collections, function)
         ]
         seen = {(found.function.name, found.step.statement) for found in rounds}
-        causes: dict[tuple[str, int], list[Round]] = {}
+        loops: dict[tuple[str, int], list[Round]] = {}
         for found in rounds:
             if not passes(system, found.step, seen):
-                causes.setdefault((found.function.name, found.loop.first), []).append(found)
+                loops.setdefault((found.function.name, found.loop.first), []).append(found)
         reach = Reach(system)
-        for each in causes.values():
-            context = reach.context(each[0].function, each[0].step.statement)
-            if context.request or not self._item_by_item(system, each[0]):
-                yield self._report(system, each, context)
+        causes: dict[tuple[str, str], list[tuple[list[Round], Context]]] = {}
+        for each in loops.values():
+            first = each[0]
+            context = reach.context(first.function, first.step.statement)
+            if not self._item_by_item(system, first, served=context.request != ""):
+                helper = first.step.via or f"{first.function.name} {first.loop.first}"
+                cause = first.function.file.path, helper
+                causes.setdefault(cause, []).append((each, context))
+        for alike in causes.values():
+            alike.sort(key=lambda each: -severity(each[0][0].over, each[1]))
+            yield self._report(system, [found for each, _ in alike for found in each], alike[0][1])
         for owner in system.classes.values():
             serializes = any(base.startswith(SERIALIZERS) for base in owner.ancestry)
             if serializes and owner.file.role is Role.SOURCE:
@@ -407,12 +414,18 @@ class QueryPerRow(Rule):
                 if step.statement in items and repeated(function, loop, step) and looks(system, step):
                     yield Round(function, loop, over, step)
 
-    def _item_by_item(self, system: System, found: Round) -> bool:
-        """Whether each item is a piece of work by itself: committed on its own, or sent elsewhere."""
-        if any(found.loop.holds(s.statement) for s in system.steps(found.function, *SETTLES)):
+    def _item_by_item(self, system: System, found: Round, *, served: bool) -> bool:
+        """Whether each item is a piece of work by itself: committed on its own, or sent elsewhere.
+
+        While a requester waits, a commit in a helper is no reason to query so often.
+        """
+        settling = (
+            step for step in system.steps(found.function, *SETTLES) if found.loop.holds(step.statement)
+        )
+        if any(not step.via or not served for step in settling):
             return True
         inside = [each for each in found.function.enclosures if found.loop.holds(each.first)]
-        for function, statement in way(system, found.step):
+        for function, statement in () if served else way(system, found.step):
             inside += function.around(statement)
         return any(each.kind is EnclosureKind.TRANSACTION and not each.implied for each in inside)
 
@@ -448,8 +461,10 @@ def computed_fields(owner: ProjectClass) -> Iterator[str]:
 
 def severity(over: Collection, context: Context) -> Severity:
     """A requester waits for all of it; a limit bounds it; a job has time."""
+    if over.size is Size.REQUEST:
+        return Severity.LOW  # most send a few
     if context.request:
-        return Severity.HIGH if over.size is Size.ROWS and not over.limited else Severity.MEDIUM
+        return Severity.MEDIUM if over.limited else Severity.HIGH
     return Severity.LOW if over.limited else Severity.MEDIUM
 
 
@@ -467,10 +482,21 @@ def looks(system: System, step: Step) -> bool:
     below = list(way(system, step))
     if any(cached(function) for function, _ in below) or (step.depth > FAR and not step.must):
         return False
-    if not below or below[0][0].kinds.isdisjoint(WRITES):
+    if not below:
+        return True
+    if any(changes_rows(function) for function in (below[0][0], below[-1][0])):
+        return False
+    if below[0][0].kinds.isdisjoint(WRITES):
         return True
     written = {effect.target for effect in below[0][0].effects if effect.kind in WRITES}
     return step.depth == 1 and "" not in written and step.effect.target not in written
+
+
+def changes_rows(function: Function) -> bool:
+    """Whether a function sets attributes of something it has loaded or was given."""
+    assigned = (each.targets for each in function.body.statements if isinstance(each, Assign))
+    paths = (target.path for targets in assigned for target in targets if isinstance(target, Name))
+    return any("." in path and not path.startswith(OWN) for path in paths)
 
 
 def repeated(function: Function, loop: Enclosure, step: Step) -> bool:
@@ -497,12 +523,6 @@ def way(system: System, step: Step) -> Iterator[tuple[Function, int]]:
             return
         yield function, found.statement
         name = found.via
-
-
-def cached(function: Function) -> bool:
-    """Whether a function keeps what it returned."""
-    known = (target.name.rpartition(".")[2] for target in function.decorators)
-    return not CACHES.isdisjoint(known)
 
 
 def looks_up(head: tuple[object, ...]) -> bool:

@@ -6,6 +6,7 @@ from mainstay.model.system import Guard, Operation, System
 from mainstay.rules.base import Example, Rule
 
 NAMED = 3  # siblings that a message names
+FEW, MOST = 3, 9  # so few gaps, or so many guarded for each, that a gap is surely none on purpose
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -328,12 +329,16 @@ class UnauthenticatedOperation(Rule):
         for operation in operations:
             by_function.setdefault(operation.function, []).append(operation)
         if len(siblings) >= len(operations):
+            usual = len(by_function) < FEW or len(siblings) >= MOST * len(operations)
             for same in by_function.values():
-                yield self._forgotten(system, same, siblings)
+                yield self._forgotten(system, same, siblings, usual)
         else:
             yield self._open_router(system, operations, siblings)
 
-    def _forgotten(self, system: System, same: list[Operation], siblings: list[Operation]) -> Finding:
+    def _forgotten(
+        self, system: System, same: list[Operation], siblings: list[Operation], usual: bool
+    ) -> Finding:
+        """One operation without the guard of its siblings; `usual`: nearly all of them have it."""
         operation = same[0]
         guard = usual_guard(siblings)
         beside = named(s for s in siblings)
@@ -343,7 +348,7 @@ class UnauthenticatedOperation(Rule):
             operation.location,
             clears=f"{shown(guard)} in front of `{short(operation)}`, or a declaration that it is public",
             severity=rank,
-            confidence=Confidence.HIGH if rank >= Severity.HIGH else Confidence.LOW,
+            confidence=Confidence.LOW if rank < Severity.HIGH else self._sure(usual),
             path=(
                 Hop(operation.location, f"{spoken(same)}: no guard"),
                 *(
@@ -354,6 +359,9 @@ class UnauthenticatedOperation(Rule):
             siblings=tuple(dict.fromkeys(s.location for s in siblings[:NAMED])),
             subject=operation.function,
         )
+
+    def _sure(self, usual: bool) -> Confidence:
+        return Confidence.HIGH if usual else Confidence.MEDIUM
 
     def _open_router(self, system: System, operations: list[Operation], siblings: list[Operation]) -> Finding:
         worst = max(operations, key=lambda operation: self._rank(system, [operation]))

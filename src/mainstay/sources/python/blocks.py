@@ -41,7 +41,7 @@ def _afford(body: Lowering, node: Node) -> bool:
     body.file.nodes -= cost
     if body.file.nodes >= 0:
         return True
-    row = node.start_point.row
+    row = node.start_point[0]
     known = body.file.unread[-1] if body.file.unread else None
     if known is None or known.why != _TOO_MUCH or known.line > row + 1:
         body.file.unread.append(Unread(row + 1, _TOO_MUCH, body.file.source.lines))

@@ -23,7 +23,7 @@ def broken_in(tree: Tree) -> list[Unread]:
 
 def _add(found: list[Unread], node: Node) -> None:
     """Note a part, together with the one before where they share a line."""
-    first, last = node.start_point.row + 1, node.end_point.row + 1
+    first, last = node.start_point[0] + 1, node.end_point[0] + 1
     if found and found[-1].end_line >= first:
         first = found[-1].line
         last = max(last, found.pop().end_line)

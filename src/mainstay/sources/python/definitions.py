@@ -108,7 +108,7 @@ def _class(body: Lowering, node: Node, decorators: tuple[Value, ...]) -> None:
     line, column = body.place(node)
     classes = body.file.classes
     body.statements.append(Define(body.scope, line, column, name, class_=len(classes)))
-    end_line = node.end_point.row + 1
+    end_line = node.end_point[0] + 1
     classes.append(Class(name, later.qualname, line, end_line, bases, keywords, decorators, later.index))
 
 

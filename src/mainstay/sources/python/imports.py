@@ -63,5 +63,5 @@ def _path(body: Lowering, node: Node) -> str:
 def _add(
     body: Lowering, node: Node, name: str, module: str, attribute: str, level: int, loads: str = ""
 ) -> None:
-    line = node.start_point.row + 1
+    line = node.start_point[0] + 1
     body.file.imports.append(Import(name, module, attribute, level, line, body.index, loads))

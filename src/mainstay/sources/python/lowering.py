@@ -73,7 +73,7 @@ class File:
 
     def miss(self, node: Node, why: str) -> None:
         """Note that `node` is not read."""
-        self.unread.append(Unread(node.start_point.row + 1, why, node.end_point.row + 1))
+        self.unread.append(Unread(node.start_point[0] + 1, why, node.end_point[0] + 1))
 
     def mark(self) -> tuple[int, ...]:
         """How much has been found, to come back to with `reset`."""
@@ -164,8 +164,8 @@ class Lowering:
         scope = Scope(
             kind,
             self.scope,
-            start.start_point.row + 1,
-            end.end_point.row + 1,
+            start.start_point[0] + 1,
+            end.end_point[0] + 1,
             first,
             first,
             of,

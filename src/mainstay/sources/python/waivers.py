@@ -27,5 +27,5 @@ def waivers_in(source: Source, root: Node) -> tuple[Waiver, ...]:
 def _waiver(source: Source, node: Node, found: re.Match[str]) -> Waiver:
     line, column = source.place(node)
     rules = tuple(rule for each in (found[1] or "").split(",") if (rule := each.strip()))
-    before = source.text[node.start_byte - node.start_point.column : node.start_byte]
+    before = source.text[node.start_byte - node.start_point[1] : node.start_byte]
     return Waiver(line, column, rules, found[2].strip(), not before.strip())

@@ -183,6 +183,14 @@ def test_the_code_is_as_clean_as_ours(working_copy: Path, file: str) -> None:
         assert done.returncode == 0, done.stdout
 
 
+def test_the_code_is_as_strictly_typed_as_ours(tmp_path: Path) -> None:
+    files = [tmp_path / Path(file).name for file in (RULE, FORMAT)]
+    for file, name in zip(files, (RULE, FORMAT), strict=True):
+        file.write_text(example("CONTRIBUTING.md", name))
+    done = started(ROOT, "mypy", *map(str, files))  # finds what `make test` has checked in its cache
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_library_makes_a_rule_see_it(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     library = example("CONTRIBUTING.md", LIBRARY)
     root = tree(

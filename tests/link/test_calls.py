@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mainstay.link.classes import MOST_ANCESTORS
 from mainstay.model.system import System
 
 Link = Callable[[dict[str, str]], System]
@@ -205,3 +206,27 @@ def test_a_factory_of_different_functions_gives_none_of_them(link: Link) -> None
         }
     )
     assert targets(system, "shop.go") == ["shop.choose", "shop.same", "shop.one"]
+
+
+def test_relative_imports_where_folders_are_no_packages(link: Link) -> None:
+    system = link(
+        {
+            "apps/api/pkg/__init__.py": "",
+            "apps/api/pkg/views/app/x.py": "from ..base import pay\nfrom . import y\ndef go():\n    pay()\n    y.z()\n",
+            "apps/api/pkg/views/app/y.py": "def z(): ...\n",
+            "apps/api/pkg/views/base.py": "def pay(): ...\n",
+        }
+    )
+    go = next(name for name in system.functions if name.endswith("x.go"))
+    assert [name.rpartition(".")[2] for name in targets(system, go)] == ["pay", "z"]
+    assert all(name in system.functions for name in targets(system, go))
+
+
+def test_a_long_chain_of_functions_classes_and_variables_is_followed_without_recursing(link: Link) -> None:
+    count = 3_000
+    functions = "".join(f"def f{i}(): return f{i + 1}()\n" for i in range(count)) + f"def f{count}(): return 1\n"
+    classes = "class C0: ...\n" + "".join(f"class C{i + 1}(C{i}): ...\n" for i in range(count))
+    variables = "v0 = 1\n" + "".join(f"v{i + 1} = v{i}\n" for i in range(count))
+    system = link({"app.py": functions + classes + variables + f"def go(): v{count}.x()\n"})
+    assert targets(system, "app.f0") == ["app.f1"]
+    assert len(system.classes[f"app.C{count}"].ancestry) == MOST_ANCESTORS

@@ -241,3 +241,8 @@ def test_a_check_of_the_scheme_tells_nothing_of_the_host(link: Link) -> None:
     """
     body = "validate_url(v)\nif urlsplit(v).scheme not in ('http', 'https'):\n    return\nfetch(v)"
     assert flows(link, route(body) + "\n" + dedent(named)) == [("url", "query parameter `v`")]
+
+
+def test_a_test_of_one_field_clears_no_other(link: Link) -> None:
+    body = "if body.count not in HOSTS:\n    return\nif body.kind in HOSTS:\n    fetch(body.url)"
+    assert flows(link, route(body, "body: Body")) == [("url", "body field `body.url`")]

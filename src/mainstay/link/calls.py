@@ -22,6 +22,7 @@ from mainstay.model.code import (
 from mainstay.model.system import Target, Type
 
 RESOLVING, RESOLVED = 1, 2
+DEEPEST = 60  # functions whose result depends on the next one's, resolved within each other
 
 
 class Calls(Values):
@@ -29,12 +30,14 @@ class Calls(Values):
 
     def __init__(self, names: Names, classes: Classes) -> None:
         super().__init__(names, classes)
+        self._depth = 0
 
     def resolve(self, draft: Draft) -> None:
         """Resolve every call of the body and learn the types of its variables, once."""
-        if draft.state:
-            return
+        if draft.state or self._depth > DEEPEST:
+            return  # one that is too far down is resolved in its own turn; its type stays unknown here
         draft.state = RESOLVING
+        self._depth += 1
         self._parameters(draft)
         scopes = sorted(draft.body.scopes, key=lambda scope: scope.first)
         following = 0
@@ -53,6 +56,7 @@ class Calls(Values):
                 draft.yielded = self.known(draft, statement.value)
         if isinstance(draft.returned, str) and not self._one_thing(draft):
             draft.returned = None
+        self._depth -= 1
         draft.state = RESOLVED
 
     def _one_thing(self, draft: Draft) -> bool:

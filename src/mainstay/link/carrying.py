@@ -53,6 +53,9 @@ from mainstay.model.system import Target, Type
 RECEIVER = "self"  # as a place: what the method is called on
 DEEPEST_MENTION = 6  # calls and attributes inside each other in one tested value
 NUMBERS = (Name("int"), Name("float"), Name("bool"))
+PARTS = frozenset({"hostname", "netloc", "host", "scheme", "domain", "suffix", "parent", "parts", "anchor"})
+"""Attributes of an address or path by which the whole of it is judged."""
+
 ENDS_OF_PATHS = frozenset({"name", "stem", "suffix"})
 
 
@@ -296,8 +299,8 @@ class Carrying:
                 return joined(taint, *[self._mentioned(each, depth + 1) for each in values])
         if isinstance(value, Attribute):
             return joined(taint, self._mentioned(value.base, depth + 1))
-        if isinstance(value, Name) and "." in value.path:
-            return joined(taint, self.taint(Name(value.path.partition(".")[0])))
+        if isinstance(value, Name) and value.path.rpartition(".")[2] in PARTS:
+            return joined(taint, self.taint(Name(value.path.rpartition(".")[0])))
         return taint
 
     # --- calls ----------------------------------------------------------------------------------------

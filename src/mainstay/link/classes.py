@@ -1,10 +1,14 @@
 """Classes of the project: their bases, near and far, and their methods."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from mainstay.link.draft import Draft
 from mainstay.link.names import Names, join
 from mainstay.model.code import Define, Name, Operation, Result, Value
+
+
+MOST_ANCESTORS = 200  # nobody follows a deeper hierarchy
 
 
 class Classes:
@@ -21,18 +25,20 @@ class Classes:
         """All bases of a project class, nearest first, library bases and theirs included."""
         found = self._ancestry.get(name)
         if found is None:
-            self._ancestry[name] = ()  # a class that inherits from itself ends here
-            found = self._ancestry[name] = tuple(dict.fromkeys(self._walk(name)))
+            found = self._ancestry[name] = tuple(self._walk(name))
         return found
 
-    def _walk(self, name: str) -> Iterator[str]:
-        direct = self.direct_bases(name)
-        yield from direct
-        for base in direct:
-            if base in self._names.classes:
-                yield from self.ancestry(base)
-            else:
-                yield from library_bases(self._names, base)
+    def _walk(self, name: str) -> dict[str, None]:
+        """Breadth first, so that nearer bases come first; a class that inherits from itself ends too."""
+        seen: dict[str, None] = {}
+        work = deque(self.direct_bases(name))
+        while work and len(seen) < MOST_ANCESTORS:
+            base = work.popleft()
+            if base in seen:
+                continue
+            seen[base] = None
+            work.extend(self.direct_bases(base) if base in self._names.classes else library_bases(self._names, base))
+        return seen
 
     def direct_bases(self, name: str) -> tuple[str, ...]:
         """The dotted names of the bases as written."""

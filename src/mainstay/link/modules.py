@@ -67,10 +67,20 @@ class ModuleIndex:
 
     def absolute(self, module: str, level: int, path: str) -> str:
         """The dotted name that `from <dots><module>` means in the file at `path`."""
-        package = self.names[path].split(".")
-        drop = level - 1 if path.endswith("__init__.py") else level
-        base = package[: len(package) - drop] if drop else package
-        return ".".join([*base, module] if module else base)
+        folders = path.split("/")[:-1]
+        folders = folders[: len(folders) - (level - 1)] if level > 1 else folders
+        place = "/".join([*folders, *module.split(".")] if module else folders)
+        for candidate in (f"{place}.py", f"{place}/__init__.py"):
+            if candidate in self.names:
+                return self.names[candidate]
+        return self._folder_name(place)
+
+    def _folder_name(self, place: str) -> str:
+        """The dotted name under which the files of a folder that is no package go."""
+        if place in self._packages:
+            return self.names[f"{place}/__init__.py"]
+        above, _, last = place.rpartition("/")
+        return f"{self.names[f'{above}/__init__.py']}.{last}" if above in self._packages else place.replace("/", ".")
 
 
 def module_parts(path: str) -> list[str]:

@@ -7,26 +7,15 @@ from msgspec import Struct
 
 from mainstay.link.draft import Draft
 from mainstay.link.lookup import Lookup, where
-from mainstay.link.names import join
 from mainstay.link.routers import Routers
+from mainstay.link.routes import VERBS, Routes
 from mainstay.link.values import given
-from mainstay.model.code import Attribute, Call, Display, Literal, Name, Result, Value
-from mainstay.model.code import Operation as Operator
-from mainstay.model.library import Callable, Route, Type
+from mainstay.link.views import Views
+from mainstay.model.code import Call, Display, Literal, Name, Result, Value
+from mainstay.model.library import Route
 from mainstay.model.location import Basis
 from mainstay.model.system import Operation, Role
 
-VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ACTIONS = {
-    "list": "GET",
-    "retrieve": "GET",
-    "create": "POST",
-    "update": "PUT",
-    "partial_update": "PATCH",
-    "destroy": "DELETE",
-}
-SILENT = frozenset({"HEAD", "OPTIONS", "TRACE", "OPTION"})  # answered by frameworks, not by the project
-LIMITS = {"require_GET": ("GET",), "require_safe": ("GET",), "require_POST": ("POST",)}
 IGNORED_ROLES = frozenset({Role.TEST, Role.GENERATED, Role.MIGRATION, Role.SCRIPT})
 
 
@@ -60,6 +49,8 @@ class Publications:
         self._calls = lookup.calls
         self._names = lookup.names
         self._routers = routers
+        self._routes = Routes(lookup)
+        self._views = Views(lookup, self._routes)
         self._extended = {
             base for name in self._names.classes for base in self._calls.classes.direct_bases(name)
         }
@@ -89,14 +80,14 @@ class Publications:
 
     def _of_decorators(self, draft: Draft) -> Iterator[Publication]:
         home = draft.parent
-        if home is None or (draft.owner and home.body.kind == "class" and self._is_view(draft.owner)):
+        if home is None or (draft.owner and home.body.kind == "class" and self._views.is_view(draft.owner)):
             return
         for value in draft.body.decorators:
-            published = self._published(home, value)
+            published = self._routes.published(home, value)
             if published is None:
                 continue
             index, call, library = published
-            if library.route is None or not self._has_path(call, library.route):
+            if library.route is None or not self._routes.has_path(call, library.route):
                 continue
             yield from self._publish(draft, home, index, call, library.route, Handler(draft.name))
 
@@ -104,35 +95,18 @@ class Publications:
         home = draft.parent
         for value in self._names.classes[draft.name][1].decorators if home else ():
             assert home is not None
-            published = self._published(home, value)
-            if published and published[2].route:
+            published = self._routes.published(home, value)
+            if published is not None:
                 index, call, library = published
+                assert library.route is not None
                 yield from self._publish_view(draft.name, home, index, call, library.route)
-
-    def _published(self, home: Draft, value: Value) -> tuple[int, Call, Callable] | None:
-        if not isinstance(value, Result):
-            return None
-        call = home.body.statements[value.call]
-        library = self._lookup.knowledge_of(home.targets.get(value.call))
-        if (
-            not isinstance(call, Call)
-            or library is None
-            or library.route is None
-            or library.route.handler is not None
-        ):
-            return None
-        return value.call, call, library
-
-    def _has_path(self, call: Call, route: Route) -> bool:
-        """`@api_view` and `@action` say nothing of the path: their function is published elsewhere."""
-        return not isinstance(route.path, str) or given(call, route.path) is not None
 
     def _publish(
         self, draft: Draft, home: Draft, index: int, call: Call, route: Route, handler: Handler
     ) -> Iterator[Publication]:
-        router = self._router(home, call)
-        path = self._routers.prefix(router) + self._path(home, given(call, route.path))
-        for method in self._methods(home, call, route, draft):
+        router = self._routes.router(home, call)
+        path = self._routers.prefix(router) + self._routes.path(home, given(call, route.path))
+        for method in self._routes.methods(home, call, route, draft):
             yield self._one(draft, method, path, router, home, index, route, handler)
 
     def _one(
@@ -174,51 +148,6 @@ class Publications:
 
     def _ancestry(self, name: str) -> tuple[str, ...]:
         return self._calls.classes.ancestry(name) if name in self._names.classes else ()
-
-    def _methods(self, home: Draft, call: Call, route: Route, draft: Draft) -> tuple[str, ...]:
-        listed = self._lookup.strings(home, call.keyword(route.methods_at)) if route.methods_at else []
-        if (
-            not listed
-            and route.methods_at
-            and isinstance(route.path, int)
-            and len(call.arguments) > route.path + 1
-        ):
-            listed = self._lookup.strings(home, call.arguments[route.path + 1])
-        listed = [m.upper() for m in listed if m.upper() in VERBS or m.upper() in SILENT]
-        methods = tuple(m for m in dict.fromkeys(listed) if m not in SILENT) or route.methods
-        return methods or self._limited(draft) or (("GET", "POST") if takes_post(draft) else ("GET",))
-
-    def _limited(self, draft: Draft) -> tuple[str, ...]:
-        """The methods that decorators such as `@api_view(["POST"])` or `@require_POST` leave."""
-        for value in draft.body.decorators if draft.parent else ():
-            home = draft.parent
-            assert home is not None
-            name = self._lookup.identity(home, value).rpartition(".")[2]
-            if name in LIMITS:
-                return LIMITS[name]
-            call = home.body.statements[value.call] if isinstance(value, Result) else None
-            if name in ("api_view", "require_http_methods") and isinstance(call, Call):
-                listed = self._lookup.strings(home, call.argument(0, "http_method_names"))
-                return tuple(m.upper() for m in listed if m.upper() in VERBS) or ("GET",)
-        return ()
-
-    def _path(self, home: Draft, value: Value | None) -> str:
-        text = self._lookup.text(home, value)
-        return text if not text or text.startswith(("/", "^")) else f"/{text}"
-
-    def _router(self, home: Draft, call: Call) -> str:
-        """The router, blueprint or application that the callee is a method of, or the list it stands in."""
-        callee = call.callee
-        if isinstance(callee, Name):
-            before = callee.path.rpartition(".")[0]
-            found = self._lookup.identity(home, Name(before)) if before else ""
-            listed = home.body.kind == "module" and (not found or found not in self._names.variables)
-            return join(home.name, "urlpatterns") if listed else found
-        if isinstance(callee, Attribute):
-            before = callee.path.rpartition(".")[0]
-            base = self._lookup.identity(home, callee.base)
-            return join(base, before) if before else base
-        return ""
 
     # --- calls that name the handler ------------------------------------------------------------------
 
@@ -267,28 +196,19 @@ class Publications:
 
     # --- classes --------------------------------------------------------------------------------------
 
-    def _is_view(self, name: str) -> bool:
-        return any(known.handler_methods for known in self._library_types(name))
-
-    def _library_types(self, name: str) -> Iterator[Type]:
-        for base in self._ancestry(name):
-            known = self._calls.knowledge.type(base)
-            if known is not None:
-                yield known
-
     def _publish_view(
         self,
         name: str,
         home: Draft,
         index: int,
         call: Call,
-        route: Route | None,
+        route: Route,
         handler: Handler | None = None,
     ) -> Iterator[Publication]:
-        router = self._router(home, call)
-        path = self._routers.prefix(router) + (self._path(home, given(call, route.path)) if route else "")
+        router = self._routes.router(home, call)
+        path = self._routers.prefix(router) + self._routes.path(home, given(call, route.path))
         handler = handler or Handler(view=name)
-        for method, serving, extra in self._served(name, handler.verbs):
+        for method, serving, extra in self._views.served(name, handler.verbs):
             tail = f"/{extra}" if extra else ""
             yield self._one(
                 serving,
@@ -304,66 +224,10 @@ class Publications:
     def _unrouted(self, name: str) -> Iterator[Publication]:
         """A view class that no URL we read names: its path is unknown."""
         draft = self._names.class_bodies[name]
-        if draft.file.role in IGNORED_ROLES or not self._is_view(name):
+        if draft.file.role in IGNORED_ROLES or not self._views.is_view(name):
             return
-        for method, serving, _ in self._served(name, ()):
+        for method, serving, _ in self._views.served(name, ()):
             yield self._one(serving, method, "", "", draft.parent or draft, -1, None, Handler(view=name))
-
-    def _served(self, name: str, verbs: tuple[tuple[str, str], ...]) -> list[tuple[str, Draft, str]]:
-        """(HTTP method, what serves it, path below the view's) for everything a view class answers."""
-        methods = self._calls.classes.methods(name)
-        functions = self._names.functions
-        body = self._names.class_bodies[name]
-        if verbs:
-            served = [(verb, functions[methods[m]] if m in methods else body, "") for verb, m in verbs]
-            return [each for each in served if each[0] in VERBS]
-        found = []
-        for method in self._possible(name):
-            verb = ACTIONS.get(method, method.upper())
-            if method in methods and verb in VERBS:
-                found.append((verb, functions[methods[method]], ""))
-        found += self._actions(methods)
-        if not found:
-            found = [(ACTIONS.get(m, m.upper()), body, "") for m in self._offered(name)]
-        if not found and not self._is_view(name):
-            found = [("GET", body, "")]
-        return [each for each in found if each[0] in VERBS]
-
-    def _possible(self, name: str) -> list[str]:
-        found: dict[str, None] = {}
-        for base in self._ancestry(name):
-            known = self._calls.knowledge.type(base)
-            found.update(dict.fromkeys(known.handler_methods if known else ()))
-        return list(found)
-
-    def _offered(self, name: str) -> tuple[str, ...]:
-        """What a library's generic view answers by itself: those of few methods are complete views."""
-        for base in self._ancestry(name):
-            last = base.rpartition(".")[2]
-            known = self._calls.knowledge.type(base)
-            if base in self._names.classes or known is None:
-                continue
-            if last.endswith("ModelViewSet"):
-                return known.handler_methods
-            if 0 < len(known.handler_methods) < len(VERBS):
-                return known.handler_methods
-        return ()
-
-    def _actions(self, methods: dict[str, str]) -> list[tuple[str, Draft, str]]:
-        """Extra operations of a view set: its methods decorated with a route."""
-        found = []
-        for method, function in methods.items():
-            draft = self._names.functions[function]
-            for value in draft.body.decorators if draft.parent else ():
-                assert draft.parent is not None
-                published = self._published(draft.parent, value)
-                if published and published[2].route:
-                    _, call, library = published
-                    assert library.route is not None
-                    for verb in self._methods(draft.parent, call, library.route, draft):
-                        path = self._path(draft.parent, given(call, library.route.path)).strip("/")
-                        found.append((verb, draft, path or method))
-        return found
 
     # --- inputs ---------------------------------------------------------------------------------------
 
@@ -412,24 +276,6 @@ def verbs_of(call: Call) -> tuple[tuple[str, str], ...]:
         for key, item in pairs
         if isinstance(key, Literal) and isinstance(item, Literal)
     )
-
-
-def takes_post(draft: Draft) -> bool:
-    """Whether a function that is given every method looks for a POST."""
-    if any(
-        isinstance(test, Operator) and Literal("POST") in test.operands
-        for scope in draft.body.scopes
-        for test in scope.head
-    ):
-        return True
-    names = (
-        value.path
-        for statement in draft.body.statements
-        if isinstance(statement, Call)
-        for value in (statement.callee, *statement.arguments)
-        if isinstance(value, Name)
-    )
-    return any(name.startswith("request.POST") for name in names)
 
 
 def _rank(method: str) -> int:

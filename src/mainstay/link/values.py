@@ -25,6 +25,7 @@ from mainstay.model.library import Callable, Place
 from mainstay.model.system import Target, Type
 
 PROPERTIES = ("property", "cached_property")
+FURTHEST = 40  # variables that hold each other, followed
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -38,6 +39,7 @@ class Values(Annotations):
         self.attributes: dict[str, dict[str, Known]] = {}  # class -> attribute -> what it holds
         self._assigners = self._find_assigners()
         self._variables: dict[str, Known | None] = {}
+        self._hops = 0
         self._members: dict[tuple[Known, str], Known | None] = {}
         self._hints = Hints(names)
 
@@ -100,6 +102,9 @@ class Values(Annotations):
             return None
         if value.operator in ("await", ":="):
             return self.known(draft, value.operands[-1])
+        if value.operator == "/" and value.operands:  # `folder / name`
+            base = self.known(draft, value.operands[0])
+            return base if isinstance(base, Type) and base.name.startswith("pathlib.") else None
         if value.operator == "[]" and value.operands:
             base = self.known(draft, value.operands[0])
             if isinstance(base, Type):
@@ -142,6 +147,9 @@ class Values(Annotations):
         if dotted not in self.names.variables:
             return self._of_module(dotted)
         if dotted not in self._variables:
+            if self._hops > FURTHEST:
+                return None
+            self._hops += 1
             self._variables[dotted] = None  # a variable defined by itself ends here
             draft, value, annotation = self.names.variables[dotted]
             self.resolve(draft)
@@ -149,6 +157,7 @@ class Values(Annotations):
             if found is None:
                 found = self.known(draft, value)
             self._variables[dotted] = found
+            self._hops -= 1
         return self._variables[dotted]
 
     def _of_module(self, dotted: str) -> Known:

@@ -3,8 +3,8 @@
 `docs/knowledge.md` is printed from these docstrings.  Names are dotted and full:
 "requests.Session.get" is the method `get` of the type "requests.Session".
 
-Where a field speaks of a *place*, it is a position (`0`), a keyword (`"timeout"`), or both
-(`[0, "timeout"]`).  Where it speaks of a *type*, it is a dotted name or one of
+Where a field speaks of a *place*, it is a position (`0`), a keyword (`"timeout"`), both
+(`[0, "timeout"]`), or `"self"`: the receiver.  Where it speaks of a *type*, it is a dotted name or one of
 
 - `self`: the receiver's own type
 - `item`: the receiver's type argument (`QuerySet[Order]` -> `Order`)

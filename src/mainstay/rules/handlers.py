@@ -23,7 +23,7 @@ from mainstay.model.code import (
     Use,
     Value,
 )
-from mainstay.model.effect import EffectKind, Enclosure, EnclosureKind, Step
+from mainstay.model.effect import DATABASE, EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence
 from mainstay.model.flow import ancestors, parts
 from mainstay.model.location import Location
@@ -69,6 +69,9 @@ OUTAGES = frozenset(
         ),
         *("APIConnectionError", "StripeError"),
     }
+)
+FILES = frozenset(
+    {"OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "DoesNotExist"}
 )
 ANSWERS = (
     "NotFound",
@@ -140,6 +143,9 @@ TIDIES = frozenset(
             "delete",
         ),
     }
+)
+LEVELS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "d", "i", "w", "e"}
 )
 HARMLESS = frozenset({"rollback", "sleep", "close", "aclose", "expunge_all", "expire_all", "refresh"})
 
@@ -226,8 +232,8 @@ def outages(system: System) -> frozenset[str]:
     raised: list[tuple[tuple[str, ...], str]] = []
     for function in system.source_functions():
         if EffectKind.RAISE in function.kinds or any(isinstance(s, Raise) for s in function.body.statements):
-            for handler in _raising(function):
-                raised += [(handler[0], name) for name in handler[1]]
+            for caught, names in _raising(function):
+                raised += [(caught, name) for name in names if name in system.classes]
     found: set[str] = set()
     for _ in range(3):
         found |= {name for caught, name in raised if any(is_outage(each, found) for each in caught)}
@@ -270,6 +276,14 @@ def tried_steps(system: System, handler: Handler, *kinds: EffectKind) -> list[St
     """The effects of the code that the handler stands around, closest first."""
     steps = system.steps(handler.function, *kinds)
     return sorted((s for s in steps if handler.first <= s.statement < handler.last), key=lambda s: s.depth)
+
+
+def likely(handler: Handler, steps: list[Step]) -> list[Step]:
+    """The effects that can raise what the handler catches: an OSError comes from no query."""
+    files = {name.rpartition(".")[2] for name in handler.caught} <= FILES
+    if handler.broad or not files:
+        return steps
+    return [step for step in steps if step.effect.kind not in DATABASE]
 
 
 def tidies(handler: Handler, steps: list[Step]) -> bool:
@@ -361,24 +375,14 @@ def raises(handler: Handler) -> bool:
 
 
 def is_log(function: Function, index: int) -> bool:
-    return any(effect.kind is EffectKind.LOG for effect in function.direct.get(index, ()))
-
-
-def logs(handler: Handler) -> bool:
-    """Whether it writes a log line, itself or by a name that says so."""
-    return any(
-        is_log(handler.function, index) or _says(handler.function.body.statements[index])
-        for index in handler.does
+    """Whether the call writes a log line: by what it is, or by being called on something named a log."""
+    if any(effect.kind is EffectKind.LOG for effect in function.direct.get(index, ())):
+        return True
+    statement = function.body.statements[index]
+    owner, _, method = (
+        path_of(statement.callee).rpartition(".") if isinstance(statement, Call) else ("", "", "")
     )
-
-
-def _says(statement: Statement) -> bool:
-    if not isinstance(statement, Call):
-        return False
-    words = path_of(statement.callee).lower()
-    return any(
-        word in words for word in ("log", "print", "warn", "capture", "report", "notify", "alert", "error")
-    )
+    return "log" in owner.rpartition(".")[2].lower() and method in LEVELS
 
 
 def logs_context(handler: Handler) -> bool:

@@ -14,6 +14,7 @@ from mainstay.rules.handlers import (
     handlers,
     hands_back,
     idle,
+    likely,
     may_be_outage,
     outages,
     sure,
@@ -268,7 +269,8 @@ class SwallowedException(Rule):
                     yield from self._judge(system, handler)
 
     def _judge(self, system: System, handler: Handler) -> Iterator[Finding]:
-        steps = [s for s in tried_steps(system, handler, *DONE) if s.effect.target != "socket"]
+        steps = likely(handler, tried_steps(system, handler, *DONE))
+        steps = [step for step in steps if step.effect.target != "socket"]
         files = [at for at in range(handler.first, handler.last) if kept(handler, at)]
         if not (steps or files) or hands_back(handler) or falls_back(handler) or tries_again(handler):
             return

@@ -15,7 +15,7 @@ from mainstay.rules.handlers import (
     empty,
     handlers,
     hands_back,
-    logs,
+    likely,
     logs_context,
     looks,
     may_be_outage,
@@ -236,6 +236,24 @@ class HiddenFailure(Rule):
             },
             why="a short outage of the network switches the customer's hook off for good",
         ),
+        Example(
+            {
+                "seats.py": """
+                    import logging
+                    import httpx
+
+                    log = logging.getLogger(__name__)
+
+                    async def free(client: httpx.AsyncClient, event):
+                        try:
+                            return (await client.get(f"/events/{event}/seats")).json()
+                        except httpx.HTTPError:  # <-
+                            log.warning("no seats")
+                            return []
+                """
+            },
+            why="the log line does not say that it was an outage either",
+        ),
     )
     good = (
         Example(
@@ -360,6 +378,7 @@ class HiddenFailure(Rule):
 
     def _judge(self, system: System, reach: Reach, handler: Handler) -> Iterator[Finding]:
         steps = [s for s in tried_steps(system, handler, *ASKED, *LOST) if s.effect.target not in CACHES]
+        steps = likely(handler, steps)
         if not steps or looks(handler) or telemetry(handler, steps) or tidies(handler, steps):
             return
         destroyed = destroys(system, handler, steps)
@@ -385,7 +404,7 @@ class HiddenFailure(Rule):
 
     def _silent(self, handler: Handler) -> bool:
         """Whether the empty answer is all that is left of the failure."""
-        if logs(handler) or acts(handler) or tries_again(handler) or hands_back(handler) is None:
+        if logs_context(handler) or acts(handler) or tries_again(handler) or hands_back(handler) is None:
             return False
         return not handler.function.body.name.lower().lstrip("_").startswith(PROBES)
 
@@ -470,7 +489,7 @@ def claims_success(handler: Handler) -> bool:
 
 def acknowledged(system: System, reach: Reach, handler: Handler, steps: list[Step]) -> Way | None:
     """The way from a request that changes something to a write whose failure it never hears of."""
-    if not any(step.effect.kind in WRITES for step in steps) or not says_no(handler):
+    if not any(step.effect.kind in WRITES for step in steps) or not says_no(handler) or acts(handler):
         return None
     for way in reach.ways(handler.function):
         if way.calls and way.calls[-1][0] is not handler.function and heeds(*way.calls[-1]):

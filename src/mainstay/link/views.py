@@ -1,0 +1,89 @@
+"""View classes: which HTTP methods they answer, and what serves each."""
+
+from mainstay.link.draft import Draft
+from mainstay.link.lookup import Lookup
+from mainstay.link.routes import VERBS, Routes
+from mainstay.link.values import given
+
+ACTIONS = {
+    "list": "GET",
+    "retrieve": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "partial_update": "PATCH",
+    "destroy": "DELETE",
+}
+Served = tuple[str, Draft, str]
+"""An HTTP method, the function or class that serves it, and the path below the view's."""
+
+
+class Views:
+    """Answers what the classes that derive from a library's view serve."""
+
+    def __init__(self, lookup: Lookup, routes: Routes) -> None:
+        self._calls = lookup.calls
+        self._names = lookup.names
+        self._routes = routes
+
+    def is_view(self, name: str) -> bool:
+        """Whether a class of the project derives from one whose methods serve HTTP."""
+        return bool(self._possible(name))
+
+    def served(self, name: str, verbs: tuple[tuple[str, str], ...]) -> list[Served]:
+        """Everything a view class answers; `verbs` when it was published with a choice of its methods."""
+        methods = self._calls.classes.methods(name)
+        functions = self._names.functions
+        body = self._names.class_bodies[name]
+        if verbs:
+            served = [(verb, functions[methods[m]] if m in methods else body, "") for verb, m in verbs]
+            return [each for each in served if each[0] in VERBS]
+        found = []
+        for method in self._possible(name):
+            verb = ACTIONS.get(method, method.upper())
+            if method in methods and verb in VERBS:
+                found.append((verb, functions[methods[method]], ""))
+        found += self._actions(methods)
+        if not found:
+            found = [(ACTIONS.get(m, m.upper()), body, "") for m in self._offered(name)]
+        if not found and not self.is_view(name):
+            found = [("GET", body, "")]
+        return [each for each in found if each[0] in VERBS]
+
+    def _possible(self, name: str) -> list[str]:
+        found: dict[str, None] = {}
+        for base in self._ancestry(name):
+            known = self._calls.knowledge.type(base)
+            found.update(dict.fromkeys(known.handler_methods if known else ()))
+        return list(found)
+
+    def _offered(self, name: str) -> tuple[str, ...]:
+        """What a library's generic view answers by itself: those of few methods are complete views."""
+        for base in self._ancestry(name):
+            last = base.rpartition(".")[2]
+            known = self._calls.knowledge.type(base)
+            if base in self._names.classes or known is None:
+                continue
+            if last.endswith("ModelViewSet"):
+                return known.handler_methods
+            if 0 < len(known.handler_methods) < len(VERBS):
+                return known.handler_methods
+        return ()
+
+    def _actions(self, methods: dict[str, str]) -> list[Served]:
+        """Extra operations of a view set: its methods decorated with a route."""
+        found = []
+        for method, function in methods.items():
+            draft = self._names.functions[function]
+            for value in draft.body.decorators if draft.parent else ():
+                assert draft.parent is not None
+                published = self._routes.published(draft.parent, value)
+                if published and published[2].route:
+                    _, call, library = published
+                    assert library.route is not None
+                    for verb in self._routes.methods(draft.parent, call, library.route, draft):
+                        path = self._routes.path(draft.parent, given(call, library.route.path)).strip("/")
+                        found.append((verb, draft, path or method))
+        return found
+
+    def _ancestry(self, name: str) -> tuple[str, ...]:
+        return self._calls.classes.ancestry(name) if name in self._names.classes else ()

@@ -300,3 +300,20 @@ def test_sending_a_task_is_a_message_not_a_call(link: Link) -> None:
     kinds = {effect.kind for effect in system.functions["app.place"].effects}
     assert EffectKind.SEND in kinds
     assert EffectKind.CALL_OUT not in kinds
+
+
+def test_a_mixin_uses_what_the_classes_it_is_mixed_into_inherit(link: Link) -> None:
+    system = link(
+        {
+            "db.py": "from flask_sqlalchemy import SQLAlchemy\ndb = SQLAlchemy()\n",
+            "models.py": """
+                from db import db
+                class Finds:
+                    @classmethod
+                    def get_by(cls, **values): return cls.query.filter_by(**values).first()
+                class Contact(db.Model, Finds): ...
+            """,
+            "app.py": "from models import Contact\ndef known(email): return Contact.get_by(email=email)\n",
+        }
+    )
+    assert [e.target for e in system.functions["app.known"].effects if e.kind is EffectKind.READ] == ["Contact"]

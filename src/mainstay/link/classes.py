@@ -8,6 +8,7 @@ from mainstay.link.names import Names, join
 from mainstay.model.code import Define, Name, Operation, Result, Value
 
 
+MOST_HEIRS = 3  # asked for what a mixin leaves to the class it is mixed into
 MOST_ANCESTORS = 200  # nobody follows a deeper hierarchy
 
 
@@ -17,6 +18,7 @@ class Classes:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._ancestry: dict[str, tuple[str, ...]] = {}
+        self._heirs: dict[str, list[str]] = {}
         self._methods: dict[str, dict[str, str]] = {}
         self.bases: dict[str, tuple[str, ...]] = {}
         self.path: Callable[[Draft, str], object] = lambda draft, path: None  # what a path in a body is
@@ -78,6 +80,15 @@ class Classes:
             found.update(self.own_methods(name))
             self._methods[name] = found
         return found
+
+    def heirs(self, name: str) -> tuple[str, ...]:
+        """A few classes that derive from it: what a mixin is mixed into."""
+        if not self._heirs:
+            for each in self._names.classes:
+                for base in self.ancestry(each):
+                    if base in self._names.classes:
+                        self._heirs.setdefault(base, []).append(each)
+        return tuple(self._heirs.get(name, ())[:MOST_HEIRS])
 
     def own_methods(self, name: str) -> dict[str, str]:
         body = self._names.class_bodies[name]

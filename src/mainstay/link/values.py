@@ -266,11 +266,13 @@ class Values(Annotations):
         return any(each and (each.loads or each.iterates == "item") for each in known)
 
     def _inherited(self, name: str, attribute: str, owner: str) -> Known | None:
-        for base in self.classes.ancestry(name):
-            if base not in self.names.classes:
-                found = self._library_attribute(base, attribute, Type(name), owner)
-                if found is not None:
-                    return found
+        """What a library's base gives a class; for a mixin, a base of the classes it is mixed into."""
+        for each in (name, *self.classes.heirs(name)):
+            for base in self.classes.ancestry(each):
+                if base not in self.names.classes:
+                    found = self._library_attribute(base, attribute, Type(name), owner)
+                    if found is not None:
+                        return found
         return None
 
     def _library_attribute(self, base: str, name: str, receiver: Type, owner: str) -> Known | None:

@@ -13,6 +13,7 @@ from mainstay.link.draft import Draft
 from mainstay.link.effects import components
 from mainstay.link.inputs import Inputs, converters, harmless_in_path
 from mainstay.link.lookup import Lookup, where
+from mainstay.link.relevance import relevant
 from mainstay.link.requested import Requested, Sources
 from mainstay.link.taint import EMPTY, Hit, Summary
 from mainstay.model.finding import Hop
@@ -32,6 +33,7 @@ def find_flows(calls: Calls, operations: Sequence[Operation]) -> tuple[Flow, ...
 
 class _Flows:
     def __init__(self, calls: Calls, operations: Sequence[Operation]) -> None:
+        self._calls = calls
         self._names = calls.names
         lookup = Lookup(calls)
         self._inputs = Inputs(lookup)
@@ -47,7 +49,9 @@ class _Flows:
 
     def find(self) -> Iterator[Flow]:
         drafts = {n: d for n, d in self._names.functions.items() if d.file.role in READ}
-        for component in components(graph_of(drafts)):
+        graph = graph_of(drafts)
+        read = relevant(self._calls, drafts, graph, self._served)
+        for component in components({name: graph[name] for name in graph if name in read}):
             self._settle([drafts[name] for name in component])
         found: dict[tuple[str, int, str, str], Flow] = {}
         for flow in (*self._of_inputs(), *self._of_sources()):

@@ -8,7 +8,7 @@ so the others are left out.
 from collections.abc import Iterable, Mapping
 
 from mainstay.link.calls import Calls
-from mainstay.link.draft import Draft
+from mainstay.link.draft import Draft, Known
 from mainstay.link.values import given
 from mainstay.model.code import Call, Literal, Value
 from mainstay.model.library import Callable
@@ -70,16 +70,47 @@ def _open(calls: Calls, draft: Draft, value: Value) -> bool:
 
 
 def _askers(calls: Calls, drafts: Mapping[str, Draft]) -> set[str]:
-    """The functions of files that import a library by which requests are read."""
-    tops = {
-        module
-        for library in calls.knowledge.libraries
-        if any(entry.untrusted for entry in library.call) or any(t.untrusted_attributes for t in library.type)
-        for module in library.modules
-    }
-    files = {
+    """The functions that may read a request: by a call, a parameter, a global object or `self`."""
+    files = {name for name in calls.names.files if _holds_request(calls, name)}
+    return {
         name
-        for name, file in calls.names.files.items()
-        if any(imported.module.partition(".")[0] in tops for imported in file.module.imports)
+        for name, draft in drafts.items()
+        if draft.file.name in files or _serves(calls, draft.owner) or _reads_request(calls, draft)
     }
-    return {name for name, draft in drafts.items() if draft.file.name in files}
+
+
+def _holds_request(calls: Calls, file: str) -> bool:
+    """Whether a file binds a request that is the same object everywhere (`flask.request`)."""
+    bound = calls.names.functions[file].locals.values()
+    return any(_untrusted(calls, calls.held(calls.names.canonical(dotted))) for dotted in bound)
+
+
+def _serves(calls: Calls, owner: str) -> bool:
+    """Whether a class serves HTTP, so that its methods find the request on `self`."""
+    return any(
+        known.handler_methods
+        for base in calls.ancestry(owner)
+        for ancestor in calls.knowledge.ancestry(base)
+        if (known := calls.knowledge.type(ancestor)) is not None
+    )
+
+
+def _reads_request(calls: Calls, draft: Draft) -> bool:
+    if any(target.library is not None and target.library.untrusted for target in draft.targets.values()):
+        return True
+    if any(_untrusted(calls, known) for known in draft.env.values()):
+        return True
+    names = (parameter.name for parameter in draft.body.parameters if parameter.name not in draft.env)
+    return any(_untrusted(calls, calls.path(draft, name)) for name in names)
+
+
+def _untrusted(calls: Calls, known: Known | None) -> bool:
+    """Whether attributes of a value are chosen by the requester."""
+    if not isinstance(known, Type):
+        return False
+    for name in (known.name, *calls.ancestry(known.name)):
+        for ancestor in calls.knowledge.ancestry(name):
+            library = calls.knowledge.type(ancestor)
+            if library is not None and library.untrusted_attributes:
+                return True
+    return False

@@ -18,17 +18,20 @@ from mainstay.link.loading import loading
 from mainstay.link.names import Names
 from mainstay.link.operations import find_operations
 from mainstay.link.stores import find_datastores
-from mainstay.link.transactions import implied
+from mainstay.link.transactions import ENDS, implied
 from mainstay.model.code import Call, Class, Literal
-from mainstay.model.system import Deadline, File, Function, Gap, ProjectClass, Role, System, Type
+from mainstay.model.system import UNLINKED, Deadline, File, Function, Gap, ProjectClass, Role, System, Type
 from mainstay.sources.reading import SourceFile
 
 Callers = dict[str, list[tuple[str, int]]]
 
 
 def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Sequence[Gap] = ()) -> System:
-    """Join the facts of all files into one system.  Tests are among its files, and nothing more."""
-    names = Names([source for source in sources if source.role is not Role.TEST], knowledge)
+    """Join the facts of all files into one system.
+
+    Tests and migrations are among its files, and nothing more.
+    """
+    names = Names([source for source in sources if source.role not in UNLINKED], knowledge)
     classes = Classes(names)
     calls = Calls(names, classes)
     drafts = names.functions
@@ -41,7 +44,8 @@ def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Seque
         connect(draft, calls, direct)
     summaries = Effects(drafts, direct, Exceptions(names, classes)).run()
     for draft in drafts.values():
-        draft.enclosures = (*draft.enclosures, *implied(draft, summaries))
+        if any(effect.kind in ENDS for effect in summaries[draft.name]):
+            draft.enclosures = (*draft.enclosures, *implied(draft, summaries))
     callers = find_callers(drafts)
     deadlines = Deadlines(calls, callers).run()
     functions = {
@@ -55,6 +59,7 @@ def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Seque
             named.get(source.path) or File(source.path, "", source.role, source.module) for source in sources
         ),
         functions=functions,
+        sources=tuple(f for f in functions.values() if f.file.role is Role.SOURCE),
         classes={name: freeze_class(name, calls) for name in names.classes},
         operations=operations,
         jobs=find_jobs(calls),
@@ -122,6 +127,7 @@ def freeze(
         edges=draft.edges,
         effects=summary,
         kinds=frozenset(effect.kind for effect in summary),
+        places=tuple(sorted(draft.direct.keys() | draft.edges.keys())),
         decorators=draft.decorators,
         callers=tuple(callers),
         types={name: known for name, known in draft.env.items() if isinstance(known, Type)},

@@ -24,6 +24,9 @@ class Role(StrEnum):
     GENERATED = "generated"
 
 
+UNLINKED = frozenset({Role.TEST, Role.MIGRATION})  # read and named, never called in production
+
+
 class File(Struct, frozen=True):
     """A Python file of the reviewed tree."""
 
@@ -110,6 +113,7 @@ class Function(Struct, frozen=True, eq=False):
     edges: dict[int, tuple[Edge, ...]]  # the project functions its calls lead to, by statement
     effects: dict[Effect, Occurrence]  # everything it does, directly or through calls
     kinds: frozenset[EffectKind]  # of `effects`
+    places: tuple[int, ...]  # the statements with effects of their own or through a call, in order
     decorators: tuple[Target, ...]
     callers: tuple[tuple[str, int], ...]  # (function name, statement index) of each call of it
     types: dict[str, Type]  # of its local names and parameters, as far as known
@@ -248,6 +252,7 @@ class System(Struct, frozen=True, eq=False):
 
     files: tuple[File, ...]
     functions: dict[str, Function]
+    sources: tuple[Function, ...]  # those of the files that run in production
     classes: dict[str, ProjectClass]
     operations: tuple[Operation, ...]
     jobs: tuple[Job, ...]
@@ -258,16 +263,14 @@ class System(Struct, frozen=True, eq=False):
 
     def source_functions(self) -> Iterator[Function]:
         """The functions of the files that run in production."""
-        for function in self.functions.values():
-            if function.file.role is Role.SOURCE:
-                yield function
+        yield from self.sources
 
     def steps(self, function: Function, *kinds: EffectKind) -> Iterator[Step]:
         """Where in `function` these effects happen now, in order, directly and through calls."""
         wanted = frozenset(kinds) if kinds else frozenset(EffectKind)
         if function.kinds.isdisjoint(wanted):
             return
-        for statement in sorted(function.direct.keys() | function.edges.keys()):
+        for statement in function.places:
             yield from self._steps_at(function, statement, wanted)
 
     def _steps_at(self, function: Function, statement: int, wanted: frozenset[EffectKind]) -> Iterator[Step]:

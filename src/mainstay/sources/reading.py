@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mainstay.model.code import Module, Unread, Waiver
 from mainstay.model.location import Location
-from mainstay.model.system import Gap, Role
+from mainstay.model.system import UNLINKED, Gap, Role
 from mainstay.sources.cache import Cache, key_of
 from mainstay.sources.discovery import Found
 from mainstay.sources.python import READER_VERSION
@@ -118,7 +118,7 @@ class _Run:
         self._outline = msgspec.msgpack.Decoder(Outline)
         self._roles: list[Role] = []
         self._keys: list[bytes] = []
-        self._modules: dict[tuple[bytes, bool], Module] = {}  # content, whether for a test
+        self._modules: dict[tuple[bytes, bool], Module] = {}  # content, whether only its outline
         self._why: dict[bytes, str] = {}
         self._asked: dict[bytes, int] = {}  # how many files wait for the same content
         self._done = 0
@@ -139,25 +139,25 @@ class _Run:
         if key in self._asked:
             self._asked[key] += 1
             return None
-        if not self._recall(key, role is Role.TEST):
+        if not self._recall(key, role in UNLINKED):
             self._asked[key] = 1
             return Task(key, content)
         self._advance()
         return None
 
-    def _recall(self, key: bytes, test: bool) -> bool:
+    def _recall(self, key: bytes, outline: bool) -> bool:
         """Take the facts from an earlier file of the same content, or from the cache."""
-        if (key, test) in self._modules:
+        if (key, outline) in self._modules:
             return True
         facts = self._cache.get(key)
         if facts is None:
             return False
         try:
-            # Tests are not linked, so what is in their bodies is not worth decoding.
-            module = self._outline.decode(facts).module if test else self._whole.decode(facts)
+            # Tests and migrations are not linked, so their bodies are not worth decoding.
+            module = self._outline.decode(facts).module if outline else self._whole.decode(facts)
         except msgspec.DecodeError:
             return False
-        self._modules[key, test] = module
+        self._modules[key, outline] = module
         return True
 
     def take(self, answer: Answer) -> None:
@@ -178,7 +178,7 @@ class _Run:
             if key in self._why:
                 gaps.append(Gap(Location(item.path, 1), self._why[key]))
             else:
-                files.append(SourceFile(item.path, role, self._modules[key, role is Role.TEST]))
+                files.append(SourceFile(item.path, role, self._modules[key, role in UNLINKED]))
                 gaps.extend(_unread(files[-1]))
         return Reading(tuple(files), tuple(gaps))
 

@@ -112,8 +112,11 @@ class NumberFromMaximum(Rule):
     )
 
     def check(self, system: System) -> Iterator[Finding]:
-        helpers = {f.name for f in system.source_functions() if returns_next(f)}
-        for function in system.source_functions():
+        readers = [f for f in system.source_functions() if names_maximum(f)]
+        helpers = {f.name for f in readers if returns_next(f)}
+        callers = {caller for name in helpers for caller, _ in system.functions[name].callers}
+        near = [f for f in system.source_functions() if f.name in callers]
+        for function in {f.name: f for f in (*readers, *near)}.values():
             if EffectKind.INSERT in function.kinds:
                 yield from self._in_function(system, function, helpers)
 
@@ -197,6 +200,17 @@ def reads_maximum(function: Function, at: int) -> bool:
             if inner is not None and is_maximum(inner.name):
                 return True
             if isinstance(part, Result) and part.call != at and reads_maximum(function, part.call):
+                return True
+    return False
+
+
+def names_maximum(function: Function) -> bool:
+    """Whether a body mentions a maximum of the database at all."""
+    for _, call, target in function.calls():
+        if is_maximum(target.name):
+            return True
+        if target.library is not None and target.library.executes is not None:
+            if any("max(" in (text_of(argument) or "").lower() for argument in call.arguments):
                 return True
     return False
 

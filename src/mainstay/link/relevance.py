@@ -26,7 +26,7 @@ def relevant(calls: Calls, drafts: Mapping[str, Draft], graph: Graph, served: It
     towards = closure((name for name, draft in drafts.items() if holds_sink(calls, draft)), callers)
     if not towards:
         return set()
-    asked = closure(_askers(calls, drafts), callers)  # what is read off a request may be returned
+    asked = closure(_Askers(calls).among(drafts), callers)  # what is read off a request may be returned
     onward = closure((*served, *asked), graph)
     return closure(towards & onward, graph)
 
@@ -69,48 +69,55 @@ def _open(calls: Calls, draft: Draft, value: Value) -> bool:
     return library is None or library.executes is None
 
 
-def _askers(calls: Calls, drafts: Mapping[str, Draft]) -> set[str]:
+class _Askers:
     """The functions that may read a request: by a call, a parameter, a global object or `self`."""
-    files = {name for name in calls.names.files if _holds_request(calls, name)}
-    return {
-        name
-        for name, draft in drafts.items()
-        if draft.file.name in files or _serves(calls, draft.owner) or _reads_request(calls, draft)
-    }
 
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._types: dict[str, bool] = {}  # whether attributes of a type are chosen by the requester
 
-def _holds_request(calls: Calls, file: str) -> bool:
-    """Whether a file binds a request that is the same object everywhere (`flask.request`)."""
-    bound = calls.names.functions[file].locals.values()
-    return any(_untrusted(calls, calls.held(calls.names.canonical(dotted))) for dotted in bound)
+    def among(self, drafts: Mapping[str, Draft]) -> set[str]:
+        files = {name for name in self._calls.names.files if self._holds_request(name)}
+        owners = {draft.owner for draft in drafts.values()}
+        serving = {owner for owner in owners if owner and self._serves(owner)}
+        return {
+            name
+            for name, draft in drafts.items()
+            if draft.file.name in files or draft.owner in serving or self._reads_request(draft)
+        }
 
+    def _holds_request(self, file: str) -> bool:
+        """Whether a file binds a request that is the same object everywhere (`flask.request`)."""
+        names = self._calls.names
+        bound = names.functions[file].locals.values()
+        return any(self._untrusted(self._calls.held(names.canonical(dotted))) for dotted in bound)
 
-def _serves(calls: Calls, owner: str) -> bool:
-    """Whether a class serves HTTP, so that its methods find the request on `self`."""
-    return any(
-        known.handler_methods
-        for base in calls.ancestry(owner)
-        for ancestor in calls.knowledge.ancestry(base)
-        if (known := calls.knowledge.type(ancestor)) is not None
-    )
-
-
-def _reads_request(calls: Calls, draft: Draft) -> bool:
-    if any(target.library is not None and target.library.untrusted for target in draft.targets.values()):
-        return True
-    if any(_untrusted(calls, known) for known in draft.env.values()):
-        return True
-    names = (parameter.name for parameter in draft.body.parameters if parameter.name not in draft.env)
-    return any(_untrusted(calls, calls.path(draft, name)) for name in names)
-
-
-def _untrusted(calls: Calls, known: Known | None) -> bool:
-    """Whether attributes of a value are chosen by the requester."""
-    if not isinstance(known, Type):
+    def _serves(self, owner: str) -> bool:
+        """Whether a class serves HTTP, so that its methods find the request on `self`."""
+        knowledge = self._calls.knowledge
+        for base in self._calls.ancestry(owner):
+            for ancestor in knowledge.ancestry(base):
+                known = knowledge.type(ancestor)
+                if known is not None and known.handler_methods:
+                    return True
         return False
-    for name in (known.name, *calls.ancestry(known.name)):
-        for ancestor in calls.knowledge.ancestry(name):
-            library = calls.knowledge.type(ancestor)
-            if library is not None and library.untrusted_attributes:
-                return True
-    return False
+
+    def _reads_request(self, draft: Draft) -> bool:
+        if any(target.library is not None and target.library.untrusted for target in draft.targets.values()):
+            return True
+        if any(self._untrusted(known) for known in draft.env.values()):
+            return True
+        names = (parameter.name for parameter in draft.body.parameters if parameter.name not in draft.env)
+        return any(self._untrusted(self._calls.path(draft, name)) for name in names)
+
+    def _untrusted(self, known: Known | None) -> bool:
+        if not isinstance(known, Type):
+            return False
+        told = self._types.get(known.name)
+        if told is None:
+            told = self._types[known.name] = any(
+                library is not None and bool(library.untrusted_attributes)
+                for name in (known.name, *self._calls.ancestry(known.name))
+                for library in map(self._calls.knowledge.type, self._calls.knowledge.ancestry(name))
+            )
+        return told

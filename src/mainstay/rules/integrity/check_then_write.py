@@ -1,17 +1,23 @@
 from collections.abc import Iterator
-from enum import Enum
 
 from msgspec import Struct
 
-from mainstay.model.code import Assign, Body, Call, Leave, Literal, Name, Operation, Raise, Result, Return, Scope, ScopeKind, Value
+from mainstay.model.code import ScopeKind
 from mainstay.model.effect import EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
-from mainstay.model.flow import origins
 from mainstay.model.location import Location
-from mainstay.model.system import Function, ProjectClass, System
+from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
+from mainstay.rules.lookups import Answer, copies, follows_absence, keyed, told
+from mainstay.rules.uniqueness import Unique, answered, uniqueness
 
-CONFLICTS = ("IntegrityError", "UniqueViolation", "UniqueViolationError", "DuplicateKeyError", "UniqueConstraintError")
+CONFLICTS = (
+    "IntegrityError",
+    "UniqueViolation",
+    "UniqueViolationError",
+    "DuplicateKeyError",
+    "UniqueConstraintError",
+)
 
 NEAR = 2  # calls down that a look-up and its insert are still one piece of work
 
@@ -199,6 +205,7 @@ class CheckThenWrite(Rule):
 
     def check(self, system: System) -> Iterator[Finding]:
         """One finding for each insert: further functions that look up before it are its siblings."""
+        self._answered = answered(system)
         found: dict[tuple[str, Location], list[tuple[Function, Race]]] = {}
         for function in system.source_functions():
             if EffectKind.INSERT in function.kinds and EffectKind.READ in function.kinds:
@@ -210,7 +217,9 @@ class CheckThenWrite(Rule):
             yield self._report(system, place, *all_races[0], all_races[1:])
 
     def _in_function(self, system: System, function: Function) -> Iterator[Race]:
-        inserts = [s for s in system.steps(function, EffectKind.INSERT) if s.depth <= NEAR and unguarded(system, s)]
+        inserts = [
+            s for s in system.steps(function, EffectKind.INSERT) if s.depth <= NEAR and unguarded(system, s)
+        ]
         if not inserts:
             return
         reads = [s for s in system.steps(function, EffectKind.READ) if s.effect.target and s.depth <= NEAR]
@@ -220,6 +229,10 @@ class CheckThenWrite(Rule):
             if table not in reported and not locked_parent(system, function, race):
                 reported.add(table)
                 yield race
+
+    def _mild(self, unique: Unique) -> bool:
+        """Whether the slower of two requests gets a proper answer, and no row is there twice."""
+        return self._answered and unique is Unique.YES
 
     def _report(
         self,
@@ -233,22 +246,26 @@ class CheckThenWrite(Rule):
         way = system.trace(function, race.insert)
         read = system.trace(function, race.read)
         test = function.body.scopes[race.test]
-        unique = has_unique(system, table) or names_its_key(system, function, race.insert)
-        if unique:
-            then = "its unique key then fails as an error nobody handles"
-        else:
-            then = "its model declares no unique constraint that forbids the second row"
+        unique = uniqueness(system, function, race.insert)
+        once = not keyed(function, race.read.statement)
+        then = unique.value
+        if unique is not Unique.NO:
+            then += ", answered as any other" if self._answered else " as an error nobody handles"
         sure = race.read.certain and race.insert.certain and race.read.depth < 2 and race.insert.depth < 2
         return self.found(
             f"`{function.body.qualname}` inserts {table} after finding none; two at once both insert, and {then}",
             place,
             path=(
                 *read,
-                Hop(function.at(test.first) if test.first < test.last else read[0].location, "found none, so goes on"),
+                Hop(
+                    function.at(test.first) if test.first < test.last else read[0].location,
+                    "found none, so goes on",
+                ),
                 *way,
             ),
             siblings=tuple(dict.fromkeys(other.insert.location for _, other in others)),
-            confidence=Confidence.HIGH if sure and not unique else Confidence.MEDIUM,
+            severity=Severity.LOW if once else Severity.MEDIUM if self._mild(unique) else None,
+            confidence=Confidence.HIGH if sure and unique is Unique.NO else Confidence.MEDIUM,
             clears=f"the insert of {table} settles the conflict, or its integrity error is handled by reading again",
             subject=f"{function.name} {table}",
         )
@@ -256,29 +273,20 @@ class CheckThenWrite(Rule):
 
 def races(function: Function, reads: list[Step], inserts: list[Step]) -> Iterator[Race]:
     """Every insert into a table that happens because a look-up in the same table found nothing."""
+    tables = {insert.effect.target for insert in inserts}
+    reads = [read for read in reads if read.effect.target in tables]
     for index, scope in enumerate(function.body.scopes):
-        if scope.kind is not ScopeKind.IF or not scope.head:
+        if scope.kind is not ScopeKind.IF or not scope.head or not reads:
             continue
-        told = answer(scope.head[0])
-        if told is Answer.NEITHER:
-            continue
-        behind = origins(function.body, scope.head[0], scope.first)
         for read in reads:
-            if read.statement not in behind:
-                continue
-            for insert in inserts:
-                if insert.effect.target == read.effect.target and insert.statement != read.statement:
-                    if follows_absence(function, index, scope, insert.statement, told):
-                        yield Race(read, index, insert)
-
-
-class Answer(Enum):
-    """What a test says when it holds."""
-
-    PRESENT = "there is such a row"
-    ABSENT = "there is none"
-    EITHER = "it cannot be told"
-    NEITHER = "it asks for something else"
+            answer = told(function, scope.head[0], scope.first, read.statement)
+            for insert in inserts if answer is not Answer.NEITHER else ():
+                if insert.effect.target != read.effect.target or insert.statement == read.statement:
+                    continue
+                if copies(function, insert.statement, read.statement):
+                    continue
+                if follows_absence(function, index, scope, insert.statement, answer):
+                    yield Race(read, index, insert)
 
 
 def insert_place(system: System, step: Step) -> Location:
@@ -289,72 +297,6 @@ def insert_place(system: System, step: Step) -> Location:
             break
         place, effect = below.at(found.statement), found.below
     return place
-
-
-def answer(test: Value) -> Answer:
-    """What a test of a look-up's result says; a test of how much there is asks for something else."""
-    if isinstance(test, Operation):
-        if test.operator == "not" and len(test.operands) == 1:
-            return OPPOSITE[answer(test.operands[0])]
-        if test.operator in ("and", "or"):
-            return Answer.EITHER
-        if len(test.operands) == 2 and test.operator in COMPARED:
-            first, second = test.operands
-            if isinstance(second, Literal) and (second.value is None or second.value in (0, 1)):
-                return COMPARED[test.operator]
-            if test.operator in ("in", "not in"):
-                return COMPARED[test.operator]
-            return Answer.NEITHER if test.operator in ("<", ">", "<=", ">=") else Answer.EITHER
-    if isinstance(test, Name) and "." in test.path:
-        return Answer.EITHER  # a property of the row, not whether it is there
-    return Answer.PRESENT
-
-
-OPPOSITE = {
-    Answer.PRESENT: Answer.ABSENT,
-    Answer.ABSENT: Answer.PRESENT,
-    Answer.EITHER: Answer.EITHER,
-    Answer.NEITHER: Answer.NEITHER,
-}
-COMPARED = {
-    "is": Answer.ABSENT,
-    "==": Answer.ABSENT,
-    "is not": Answer.PRESENT,
-    "!=": Answer.PRESENT,
-    ">": Answer.PRESENT,
-    ">=": Answer.PRESENT,
-    "<": Answer.ABSENT,
-    "<=": Answer.ABSENT,
-    "in": Answer.PRESENT,
-    "not in": Answer.ABSENT,
-}
-
-
-def follows_absence(function: Function, index: int, scope: Scope, statement: int, told: Answer) -> bool:
-    """Whether a statement runs because there was no such row."""
-    if statement < scope.first:
-        return False
-    if scope.first <= statement < scope.last:
-        return told in (Answer.ABSENT, Answer.EITHER)
-    if told is Answer.ABSENT:
-        return False
-    for other in function.body.scopes:
-        if other.kind is ScopeKind.ELSE and other.of == index and other.first <= statement < other.last:
-            return True
-    return leaves(function, index, scope) and within(function, statement, scope.parent)
-
-
-def leaves(function: Function, index: int, scope: Scope) -> bool:
-    """Whether the branch ends the function or the round: what follows runs on the other answer."""
-    return any(
-        isinstance(s, Return | Raise | Leave) and s.scope == index
-        for s in function.body.statements[scope.first : scope.last]
-    )
-
-
-def within(function: Function, statement: int, scope: int) -> bool:
-    found = function.body.scopes[scope]
-    return found.first <= statement < found.last
 
 
 def unguarded(system: System, step: Step) -> bool:
@@ -371,7 +313,10 @@ def settles(enclosure: Enclosure) -> bool:
     if enclosure.kind is not EnclosureKind.HANDLER:
         return False
     names = [caught.rpartition(".")[2] for caught in enclosure.caught]
-    return any(name in CONFLICTS or name in ("Exception", "BaseException", "DatabaseError", "DBAPIError") for name in names)
+    return any(
+        name in CONFLICTS or name in ("Exception", "BaseException", "DatabaseError", "DBAPIError")
+        for name in names
+    )
 
 
 def locked_parent(system: System, function: Function, race: Race) -> bool:
@@ -380,62 +325,3 @@ def locked_parent(system: System, function: Function, race: Race) -> bool:
         lock.statement <= race.read.statement and lock.effect.target != race.read.effect.target
         for lock in system.steps(function, EffectKind.LOCK)
     )
-
-
-def names_its_key(system: System, function: Function, insert: Step) -> bool:
-    """Whether the inserted row is built with its primary key given, which the database keeps unique."""
-    at = insert.statement
-    for below, found in system.way(insert):
-        function, at = below, found.statement
-    for argument in function.call(at).arguments:
-        for built in origins(function.body, argument, at):
-            target = function.targets.get(built)
-            cls = system.classes.get(target.name) if target else None
-            if cls is not None:
-                given = {keyword.name for keyword in function.call(built).keywords}
-                keys = key_columns(cls)
-                if keys and keys <= given:
-                    return True
-    return False
-
-
-def key_columns(cls: ProjectClass) -> set[str]:
-    """The columns of a model that are declared with `primary_key=True`."""
-    body = cls.file.module.bodies[cls.fact.body]
-    found: set[str] = set()
-    for statement in body.statements:
-        if not isinstance(statement, Assign) or not isinstance(statement.value, Result):
-            continue
-        call = body.statements[statement.value.call]
-        key = call.keyword("primary_key") if isinstance(call, Call) else None
-        if isinstance(key, Literal) and key.value is True:
-            found |= {target.path for target in statement.targets if isinstance(target, Name)}
-    return found
-
-
-def has_unique(system: System, table: str) -> bool:
-    """Whether a model of that name declares any unique column or constraint, itself or in its `Meta`."""
-    return any(
-        declares_unique(body)
-        for cls in system.classes.values()
-        if cls.table and cls.fact.name == table
-        for body in (cls.file.module.bodies[cls.fact.body], *metas(cls))
-    )
-
-
-def metas(cls: ProjectClass) -> Iterator[Body]:
-    for body in cls.file.module.bodies:
-        if body.kind == "class" and body.parent == cls.fact.body and body.name == "Meta":
-            yield body
-
-
-def declares_unique(body: Body) -> bool:
-    for statement in body.statements:
-        if isinstance(statement, Call):
-            name = getattr(statement.callee, "path", "").rpartition(".")[2]
-            unique = statement.keyword("unique")
-            if name == "UniqueConstraint" or (isinstance(unique, Literal) and unique.value is True):
-                return True
-        if isinstance(statement, Assign) and Name("unique_together") in statement.targets:
-            return True
-    return False

@@ -32,7 +32,9 @@ class EnqueueBeforeCommit(Rule):
     references = ("CWE-362", "CWE-841")
 
     notices = "Nobody at first: the task fails with 'not found' now and then, under load more often."
-    recovers = "A task that retries finds the row later; a message about a rolled-back change is never taken back."
+    recovers = (
+        "A task that retries finds the row later; a message about a rolled-back change is never taken back."
+    )
     costs = "Moving the call is free but loses the message in a crash just after the commit; an outbox does not, for one table and one relay."
 
     bad = (
@@ -250,7 +252,9 @@ class EnqueueBeforeCommit(Rule):
                 continue
             for effect in task.effects:
                 if effect.kind is EffectKind.READ or effect.kind in WRITES:
-                    yield Step(effect, statement, function.at(statement), function.around(statement), edge.function)
+                    yield Step(
+                        effect, statement, function.at(statement), function.around(statement), edge.function
+                    )
                     break
 
     def _in_callers(self, system: System, function: Function) -> bool:

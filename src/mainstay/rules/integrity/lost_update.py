@@ -178,7 +178,9 @@ class LostUpdate(Rule):
             if function.kinds.isdisjoint(WRITES) and EffectKind.COMMIT not in function.kinds:
                 if not self._handed_in(system, function):
                     continue
-            changes = [change for change in changes_in(system, function) if self._stored(system, function, change)]
+            changes = [
+                change for change in changes_in(system, function) if self._stored(system, function, change)
+            ]
             by_table: dict[str, list[Change]] = {}
             for change in changes:
                 by_table.setdefault(change.table, []).append(change)
@@ -187,7 +189,9 @@ class LostUpdate(Rule):
 
     def _handed_in(self, system: System, function: Function) -> bool:
         """Whether the function works in a session its caller commits."""
-        return any(held.name.endswith("Session") for held in function.types.values()) and bool(function.callers)
+        return any(held.name.endswith("Session") for held in function.types.values()) and bool(
+            function.callers
+        )
 
     def _stored(self, system: System, function: Function, change: Change) -> bool:
         """Whether the changed row is written, and was not locked before it was read."""
@@ -198,7 +202,9 @@ class LostUpdate(Rule):
                 return False
         if versioned(system, change.table) or self._locked_by_callers(system, function, change):
             return False
-        saves = [s for s in function.targets.items() if s[1].name.endswith(".save") and s[0] > change.statement]
+        saves = [
+            s for s in function.targets.items() if s[1].name.endswith(".save") and s[0] > change.statement
+        ]
         if self._is_django(system, change.table):
             return any(receiver(function.call(at)) == change.row for at, _ in saves)
         return True
@@ -253,7 +259,9 @@ def changes_in(system: System, function: Function) -> Iterator[Change]:
             if held is None or held.fresh or not is_table(system, held) or row in ("self", "cls"):
                 continue
             if statement.operator:
-                derived = statement.operator in ARITHMETIC and not in_database(system, function, statement.value)
+                derived = statement.operator in ARITHMETIC and not in_database(
+                    system, function, statement.value
+                )
             else:
                 derived = computed_from(system, function, statement.value, target.path, index)
             if derived:
@@ -273,7 +281,8 @@ def computed_from(system: System, function: Function, value: Value, path: str, a
         if isinstance(part, Operation) and part.operator in ARITHMETIC and reads(part, path):
             return True
         if isinstance(part, Display) and any(
-            isinstance(item, Operation) and item.operator in ("*", "**") and reads(item, path) for item in part.items
+            isinstance(item, Operation) and item.operator in ("*", "**") and reads(item, path)
+            for item in part.items
         ):
             return True
     if isinstance(value, Name) and "." not in value.path:
@@ -323,4 +332,8 @@ def receiver(call: Call) -> str:
     """The name that a method is called on."""
     if isinstance(call.callee, Name):
         return call.callee.path.rpartition(".")[0]
-    return call.callee.base.path if isinstance(call.callee, Attribute) and isinstance(call.callee.base, Name) else ""
+    return (
+        call.callee.base.path
+        if isinstance(call.callee, Attribute) and isinstance(call.callee.base, Name)
+        else ""
+    )

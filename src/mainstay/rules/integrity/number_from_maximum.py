@@ -147,7 +147,10 @@ class NumberFromMaximum(Rule):
         return self.found(
             f"`{function.body.qualname}` numbers a new {step.effect.target or 'row'} with the highest number plus one",
             step.location,
-            path=(Hop(function.at(source), "the highest number so far is read"), Hop(step.location, "the row is added")),
+            path=(
+                Hop(function.at(source), "the highest number so far is read"),
+                Hop(step.location, "the row is added"),
+            ),
             confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
             clears="the number comes from the database, or inserts queue at a lock before the maximum is read",
             subject=f"{function.name} {step.effect.target}",
@@ -177,7 +180,11 @@ def next_of(function: Function, value: Value, at: int, helpers: set[str]) -> int
 
 def maximum_plus_one(function: Function, value: Value, at: int) -> int | None:
     for part in parts(value):
-        if isinstance(part, Operation) and part.operator == "+" and any(is_one(each) for each in part.operands):
+        if (
+            isinstance(part, Operation)
+            and part.operator == "+"
+            and any(is_one(each) for each in part.operands)
+        ):
             for call in origins(function.body, part, at):
                 if reads_maximum(function, call):
                     return call
@@ -216,12 +223,18 @@ def names_maximum(function: Function) -> bool:
 
 
 def is_maximum(name: str) -> bool:
-    return name.endswith(("func.max", ".Max")) and name.partition(".")[0] in ("sqlalchemy", "django", "sqlmodel")
+    return name.endswith(("func.max", ".Max")) and name.partition(".")[0] in (
+        "sqlalchemy",
+        "django",
+        "sqlmodel",
+    )
 
 
 def returns_next(function: Function) -> bool:
     """Whether a helper returns a maximum plus one."""
     return any(
-        isinstance(s, Return) and s.value is not None and maximum_plus_one(function, s.value, index) is not None
+        isinstance(s, Return)
+        and s.value is not None
+        and maximum_plus_one(function, s.value, index) is not None
         for index, s in enumerate(function.body.statements)
     )

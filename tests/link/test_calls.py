@@ -212,7 +212,13 @@ def test_relative_imports_where_folders_are_no_packages(link: Link) -> None:
     system = link(
         {
             "apps/api/pkg/__init__.py": "",
-            "apps/api/pkg/views/app/x.py": "from ..base import pay\nfrom . import y\ndef go():\n    pay()\n    y.z()\n",
+            "apps/api/pkg/views/app/x.py": """
+                from ..base import pay
+                from . import y
+                def go():
+                    pay()
+                    y.z()
+            """,
             "apps/api/pkg/views/app/y.py": "def z(): ...\n",
             "apps/api/pkg/views/base.py": "def pay(): ...\n",
         }
@@ -224,7 +230,9 @@ def test_relative_imports_where_folders_are_no_packages(link: Link) -> None:
 
 def test_a_long_chain_of_functions_classes_and_variables_is_followed_without_recursing(link: Link) -> None:
     count = 3_000
-    functions = "".join(f"def f{i}(): return f{i + 1}()\n" for i in range(count)) + f"def f{count}(): return 1\n"
+    functions = (
+        "".join(f"def f{i}(): return f{i + 1}()\n" for i in range(count)) + f"def f{count}(): return 1\n"
+    )
     classes = "class C0: ...\n" + "".join(f"class C{i + 1}(C{i}): ...\n" for i in range(count))
     variables = "v0 = 1\n" + "".join(f"v{i + 1} = v{i}\n" for i in range(count))
     system = link({"app.py": functions + classes + variables + f"def go(): v{count}.x()\n"})

@@ -42,7 +42,7 @@ def test_effects_are_carried_through_calls_and_files_with_their_way(link: Link) 
     system = link(
         {
             "pay/__init__.py": "",
-            "pay/http.py": "import requests\ndef post(body):\n    return requests.post('http://x', json=body)\n",
+            "pay/http.py": "import requests\ndef post(b):\n    return requests.post('http://x', json=b)\n",
             "pay/charges.py": "from pay.http import post\ndef charge(body):\n    return post(body)\n",
             "pay/api.py": "from pay import charges\ndef create(body):\n    if body:\n        charges.charge(body)\n",
         }
@@ -281,7 +281,10 @@ def test_a_function_handed_to_a_retry_helper_is_retried(link: Link) -> None:
             """
         }
     )
-    assert [e.how for edges in system.functions["app.by_name"].edges.values() for e in edges] == ["call", "retry"]
+    assert [e.how for edges in system.functions["app.by_name"].edges.values() for e in edges] == [
+        "call",
+        "retry",
+    ]
     assert any("call-out" in line for line in does(system, "app.by_lambda"))
 
 
@@ -316,4 +319,6 @@ def test_a_mixin_uses_what_the_classes_it_is_mixed_into_inherit(link: Link) -> N
             "app.py": "from models import Contact\ndef known(email): return Contact.get_by(email=email)\n",
         }
     )
-    assert [e.target for e in system.functions["app.known"].effects if e.kind is EffectKind.READ] == ["Contact"]
+    assert [e.target for e in system.functions["app.known"].effects if e.kind is EffectKind.READ] == [
+        "Contact"
+    ]

@@ -7,7 +7,6 @@ from mainstay.link.draft import Draft
 from mainstay.link.names import Names, join
 from mainstay.model.code import Define, Name, Operation, Result, Value
 
-
 MOST_HEIRS = 3  # asked for what a mixin leaves to the class it is mixed into
 MOST_ANCESTORS = 200  # nobody follows a deeper hierarchy
 
@@ -39,7 +38,9 @@ class Classes:
             if base in seen:
                 continue
             seen[base] = None
-            work.extend(self.direct_bases(base) if base in self._names.classes else library_bases(self._names, base))
+            work.extend(
+                self.direct_bases(base) if base in self._names.classes else library_bases(self._names, base)
+            )
         return seen
 
     def direct_bases(self, name: str) -> tuple[str, ...]:

@@ -288,7 +288,11 @@ def called_parameters(callee: Draft) -> dict[str, str]:
     found: dict[str, str] = {}
     names = {parameter.name for parameter in callee.body.parameters}
     for at, statement in enumerate(callee.body.statements):
-        if isinstance(statement, Call) and isinstance(statement.callee, Name) and statement.callee.path in names:
+        if (
+            isinstance(statement, Call)
+            and isinstance(statement.callee, Name)
+            and statement.callee.path in names
+        ):
             retried = any(e.kind is EnclosureKind.RETRY and e.holds(at) for e in callee.enclosures)
             if retried or statement.callee.path not in found:
                 found[statement.callee.path] = "retry" if retried else "call"

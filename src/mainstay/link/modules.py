@@ -80,7 +80,11 @@ class ModuleIndex:
         if place in self._packages:
             return self.names[f"{place}/__init__.py"]
         above, _, last = place.rpartition("/")
-        return f"{self.names[f'{above}/__init__.py']}.{last}" if above in self._packages else place.replace("/", ".")
+        return (
+            f"{self.names[f'{above}/__init__.py']}.{last}"
+            if above in self._packages
+            else place.replace("/", ".")
+        )
 
 
 def module_parts(path: str) -> list[str]:

@@ -48,9 +48,9 @@ def answered(system: System) -> bool:
             if not isinstance(statement, Call):
                 continue
             last = getattr(statement.callee, "path", "").rpartition(".")[2]
-            if last in HANDLED_BY or (asked and last == "isinstance"):
-                if any(_names_conflict(value) for value in statement.arguments):
-                    return True
+            handles = last in HANDLED_BY or (asked and last == "isinstance")
+            if handles and any(_names_conflict(value) for value in statement.arguments):
+                return True
             handlers = statement.keyword("exception_handlers")
             if handlers is not None and _names_conflict(handlers):
                 return True
@@ -96,9 +96,11 @@ def _computes(body: Body) -> bool:
     for statement in body.statements:
         if isinstance(statement, Define) and "table_args" in statement.name:
             return True
-        if isinstance(statement, Assign) and any("table_args" in str(target) for target in statement.targets):
-            if any(isinstance(part, Result) for part in parts(statement.value or Literal(None))):
-                return True
+        if not isinstance(statement, Assign) or statement.value is None:
+            continue
+        told = any("table_args" in str(target) for target in statement.targets)
+        if told and any(isinstance(part, Result) for part in parts(statement.value)):
+            return True
     return False
 
 

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from mainstay.model.effect import Enclosure, EnclosureKind, EffectKind, Step
+from mainstay.model.effect import EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.system import Bound, Deadline, Function, System
 from mainstay.rules.base import Example, Rule
@@ -25,8 +25,8 @@ class ExternalCallInTransaction(Rule):
     references = ("CWE-662", "CWE-400")
 
     notices = (
-        "Users of unrelated requests, as time-outs on getting a connection; the pool's wait time shows it first. "
-        "Nobody notices a lost outcome until the books are compared."
+        "Users of unrelated requests, as time-outs on getting a connection; the pool's wait time shows it "
+        "first. Nobody notices a lost outcome until the books are compared."
     )
     recovers = (
         "The pool refills when the other service answers or the call times out; what it did before a "
@@ -205,7 +205,9 @@ class ExternalCallInTransaction(Rule):
             f"`{function.body.qualname}` calls {what} while its transaction is open{wait}",
             step.location,
             path=path,
-            siblings=tuple(dict.fromkeys(other.location for other in others if other.location != step.location)),
+            siblings=tuple(
+                dict.fromkeys(other.location for other in others if other.location != step.location)
+            ),
             severity=Severity.CRITICAL if unbounded else None,
             confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
             clears="the call happens before the transaction begins or after it has committed",

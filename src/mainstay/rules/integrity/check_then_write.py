@@ -54,9 +54,15 @@ class CheckThenWrite(Rule):
     since = "0.1"
     references = ("CWE-362", "CWE-367")
 
-    notices = "With a constraint, the user whose request was slower, as a 500; without one, whoever reads the duplicates later."
+    notices = (
+        "With a constraint, the user whose request was slower, as an error; without one, whoever reads the "
+        "duplicates later."
+    )
     recovers = "A repeated request finds the row; duplicates stay until somebody merges them."
-    costs = "One constraint (built concurrently on a large table) and a conflict branch; duplicates that exist must be merged first."
+    costs = (
+        "One constraint (built concurrently on a large table) and a conflict branch; duplicates that exist "
+        "must be merged first."
+    )
 
     bad = (
         Example(
@@ -108,7 +114,8 @@ class CheckThenWrite(Rule):
                     from models import Customer
 
                     def register(session: Session, email):
-                        known = session.scalar(select(Customer).where(Customer.email == email).with_for_update())
+                        wanted = select(Customer).where(Customer.email == email).with_for_update()
+                        known = session.scalar(wanted)
                         if known is None:
                             session.add(Customer(email=email))  # <-
                 """,
@@ -253,7 +260,8 @@ class CheckThenWrite(Rule):
             then += ", answered as any other" if self._answered else " as an error nobody handles"
         sure = race.read.certain and race.insert.certain and race.read.depth < 2 and race.insert.depth < 2
         return self.found(
-            f"`{function.body.qualname}` inserts {table} after finding none; two at once both insert, and {then}",
+            f"`{function.body.qualname}` inserts {table} after finding none; two at once both insert, "
+            f"and {then}",
             place,
             path=(
                 *read,
@@ -266,7 +274,8 @@ class CheckThenWrite(Rule):
             siblings=tuple(dict.fromkeys(other.insert.location for _, other in others)),
             severity=Severity.LOW if once else Severity.MEDIUM if self._mild(unique) else None,
             confidence=Confidence.HIGH if sure and unique is Unique.NO else Confidence.MEDIUM,
-            clears=f"the insert of {table} settles the conflict, or its integrity error is handled by reading again",
+            clears=f"the insert of {table} settles the conflict, or its integrity error is handled by "
+            "reading again",
             subject=f"{function.name} {table}",
         )
 
@@ -320,7 +329,7 @@ def settles(enclosure: Enclosure) -> bool:
 
 
 def locked_parent(system: System, function: Function, race: Race) -> bool:
-    """Whether a row of another table, which surely exists, or an advisory lock, is taken before the look-up."""
+    """Whether a row of another table, which surely exists, or an advisory lock, is taken first."""
     return any(
         lock.statement <= race.read.statement and lock.effect.target != race.read.effect.target
         for lock in system.steps(function, EffectKind.LOCK)

@@ -35,7 +35,10 @@ class EnqueueBeforeCommit(Rule):
     recovers = (
         "A task that retries finds the row later; a message about a rolled-back change is never taken back."
     )
-    costs = "Moving the call is free but loses the message in a crash just after the commit; an outbox does not, for one table and one relay."
+    costs = (
+        "Moving the call is free but loses the message in a crash just after the commit; an outbox does not, "
+        "for one table and one relay."
+    )
 
     bad = (
         Example(
@@ -235,11 +238,12 @@ class EnqueueBeforeCommit(Rule):
     def _leaving(self, system: System, function: Function) -> Iterator[Step]:
         """Messages sent, threads started that read the database, and calls out whose answer nobody reads."""
         for step in system.steps(function, EffectKind.SEND, EffectKind.CALL_OUT):
-            if step.effect.kind is EffectKind.SEND:
+            if step.effect.kind is EffectKind.SEND or (
+                not step.effect.repeatable
+                and function.call(step.statement).fate is Fate.DISCARDED
+                and step.within(EnclosureKind.TRANSACTION) is None  # else the call itself is the fault
+            ):
                 yield step
-            elif not step.effect.repeatable and function.call(step.statement).fate is Fate.DISCARDED:
-                if step.within(EnclosureKind.TRANSACTION) is None:  # else the call itself is the fault
-                    yield step
         for statement, edges in function.edges.items():
             yield from self._spawned(system, function, statement, edges)
 

@@ -48,7 +48,10 @@ class LostUpdate(Rule):
 
     notices = "Nobody, until the figures are compared with what should have added up to them."
     recovers = "It does not: the lost change has to be found and applied again by hand."
-    costs = "An SQL expression costs nothing; a row lock makes writers of that row queue for the length of the transaction."
+    costs = (
+        "An SQL expression costs nothing; a row lock makes writers of that row queue for the length of the "
+        "transaction."
+    )
 
     bad = (
         Example(
@@ -118,9 +121,8 @@ class LostUpdate(Rule):
                         session.commit()
 
                     def statement(session: Session, account_id, amount):
-                        session.execute(
-                            update(Account).where(Account.id == account_id).values(balance=Account.balance + amount)
-                        )
+                        more = Account.balance + amount
+                        session.execute(update(Account).where(Account.id == account_id).values(balance=more))
                         session.commit()
 
                     def opened(session: Session, amount):
@@ -175,9 +177,9 @@ class LostUpdate(Rule):
 
     def check(self, system: System) -> Iterator[Finding]:
         for function in system.source_functions():
-            if function.kinds.isdisjoint(WRITES) and EffectKind.COMMIT not in function.kinds:
-                if not self._handed_in(system, function):
-                    continue
+            stores = not function.kinds.isdisjoint(WRITES) or EffectKind.COMMIT in function.kinds
+            if not stores and not self._handed_in(system, function):
+                continue
             changes = [
                 change for change in changes_in(system, function) if self._stored(system, function, change)
             ]
@@ -236,12 +238,14 @@ class LostUpdate(Rule):
         path = [Hop(function.at(at), f"{first.row} is read here, without a lock") for at in loaded[-1:]]
         path.append(Hop(place, f"{first.column} is written back as a value computed here"))
         return self.found(
-            f"`{function.body.qualname}` reads {first.table}.{first.column}, changes it and writes it back without a lock",
+            f"`{function.body.qualname}` reads {first.table}.{first.column}, changes it and writes it back "
+            "without a lock",
             place,
             path=tuple(path),
             siblings=tuple(function.at(change.statement) for change in changes[1:]),
             confidence=Confidence.HIGH if first.certain and loaded else Confidence.MEDIUM,
-            clears=f"the row of {first.table} is loaded FOR UPDATE, or {first.column} is computed by the database",
+            clears=f"the row of {first.table} is loaded FOR UPDATE, or {first.column} is computed by the "
+            "database",
             subject=f"{function.name} {first.table}.{first.column}",
         )
 

@@ -145,14 +145,15 @@ class NumberFromMaximum(Rule):
 
     def _report(self, function: Function, step: Step, source: int) -> Finding:
         return self.found(
-            f"`{function.body.qualname}` numbers a new {step.effect.target or 'row'} with the highest number plus one",
+            f"`{function.body.qualname}` numbers a new {step.effect.target or 'row'} with the highest number "
+            "plus one",
             step.location,
             path=(
                 Hop(function.at(source), "the highest number so far is read"),
                 Hop(step.location, "the row is added"),
             ),
             confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
-            clears="the number comes from the database, or inserts queue at a lock before the maximum is read",
+            clears="the number comes from the database, or inserts queue at a lock before it is read",
             subject=f"{function.name} {step.effect.target}",
         )
 
@@ -216,9 +217,9 @@ def names_maximum(function: Function) -> bool:
     for _, call, target in function.calls():
         if is_maximum(target.name):
             return True
-        if target.library is not None and target.library.executes is not None:
-            if any("max(" in (text_of(argument) or "").lower() for argument in call.arguments):
-                return True
+        runs = target.library is not None and target.library.executes is not None
+        if runs and any("max(" in (text_of(argument) or "").lower() for argument in call.arguments):
+            return True
     return False
 
 

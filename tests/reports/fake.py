@@ -381,6 +381,7 @@ def function(
         edges={number: (Edge(callee, how),) for number, callee in enumerate(calls)},
         effects=effects,
         kinds=frozenset(e.kind for e in effects),
+        places=(),
         decorators=(),
         callers=(),
         types={},
@@ -412,6 +413,7 @@ def system() -> System:
     return System(
         files=(),
         functions={f.name: f for f in functions},
+        sources=tuple(functions),
         classes={},
         operations=(
             Operation(
@@ -473,5 +475,5 @@ def review(root: Path, *, found: tuple[Result, ...] | None = None, whole: System
 
 def empty(root: Path, files: int = 0) -> Review:
     """A review that found nothing, or (without files) had nothing to read."""
-    nothing = System((), {}, {}, (), (), (), (), (), ())
+    nothing = System((), {}, (), {}, (), (), (), (), (), ())
     return Review(str(root), nothing, (), (), files, files * 40, (), Severity.HIGH, Confidence.MEDIUM, 0.0)

@@ -49,9 +49,11 @@ def hostile(root: Path) -> Review:
     near = Finding(
         "query-per-row", BAD, Location("a.py", 1), *(Severity.LOW, Confidence.LOW), finding.answers, BAD
     )
+    function = fake.function(BAD, here)
     whole = System(
         files=(),
-        functions={BAD: fake.function(BAD, here)},
+        functions={BAD: function},
+        sources=(function,),
         classes={},
         operations=(Operation(BAD, BAD, BAD, here, BAD, BAD, (Guard(BAD, here, False, why=BAD),), (BAD,)),),
         jobs=(Job(BAD, BAD, BAD, here),),

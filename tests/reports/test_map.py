@@ -44,7 +44,7 @@ longest deadline is 2 s, 10 times the budget of 200 ms for the 95th percentile
 (2 / 0.2). 1 place could not be read and may hold more.
 """
 
-EMPTY = System((), {}, {}, (), (), (), (), (), ())
+EMPTY = System((), {}, (), {}, (), (), (), (), (), ())
 
 
 def test_the_whole_page() -> None:

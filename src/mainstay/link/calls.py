@@ -179,6 +179,8 @@ class Calls(Values):
         if receiver is None:
             return None
         if isinstance(receiver, str) and receiver in self.names.functions:
+            if last in ("run", "__call__") and self.decorated_type(receiver):
+                return Target(receiver)  # `task.run(...)` calls the function here and now
             receiver = self.decorated_type(receiver) or receiver  # `task.delay(...)`
         if isinstance(receiver, Type):
             return method_target(self, receiver, last)

@@ -38,7 +38,13 @@ SQL_VERBS = {
     "commit": EffectKind.COMMIT,
     "rollback": EffectKind.ROLLBACK,
     "with": EffectKind.READ,
-}
+    "values": EffectKind.READ,
+    "table": EffectKind.READ,
+    "merge": EffectKind.UPDATE,
+    "replace": EffectKind.INSERT,
+    "truncate": EffectKind.DELETE,
+}  # other statements (SET, NOTIFY, CREATE) neither read nor write rows
+ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "**"})
 SQL_TABLE = re.compile(r"\b(?:from|into|update|table)\s+(?:only\s+)?[\"`]?([\w.]+)", re.IGNORECASE)
 SQL_LOCK = re.compile(
     r"\bfor\s+(?:no\s+key\s+)?update\b|\bpg_(?:try_)?advisory_(?:xact_)?lock", re.IGNORECASE
@@ -68,7 +74,8 @@ class Direct:
         if library.locks:
             about = target.receiver.argument if target.receiver else ""
             found.append(Effect(EffectKind.LOCK, short(about)))
-        found += [Effect(EffectKind.RAISE, self._knowledge.canonical(name)) for name in library.raises]
+        if not (target.name in ("int", "float") and self._is_number(draft, given(call, 0))):
+            found += [Effect(EffectKind.RAISE, self._knowledge.canonical(name)) for name in library.raises]
         return tuple(self.intern(effect) for effect in found)
 
     def _effect(
@@ -83,6 +90,15 @@ class Direct:
         if not about and kind not in DATABASE:
             about = target.name.partition(".")[0]
         return Effect(kind, about, self._blocks(call, library), self._repeats(draft, call, library, kind))
+
+    def _is_number(self, draft: Draft, value: Value | None) -> bool:
+        """Whether a value is a number for sure, so that making a number of it raises nothing."""
+        if isinstance(value, Literal):
+            return isinstance(value.value, int | float)
+        if isinstance(value, Operation) and value.operator in ARITHMETIC:
+            return value.operator != "+" or any(self._is_number(draft, each) for each in value.operands)
+        known = self._calls.known(draft, value)
+        return isinstance(known, Type) and known.certain and known.name in ("int", "float")
 
     def _is_loaded(self, draft: Draft, call: Call, library: Callable) -> bool:
         """Whether the object that is added came out of the database, so that adding it inserts nothing.
@@ -147,7 +163,9 @@ class Direct:
         if not text:
             return [Effect(EffectKind.READ, "", blocking)]
         verb = re.match(r"[\s(]*(\w+)", text)
-        kind = SQL_VERBS.get(verb.group(1).lower(), EffectKind.READ) if verb else EffectKind.READ
+        kind = SQL_VERBS.get(verb.group(1).lower()) if verb else EffectKind.READ
+        if kind is None:
+            return []
         table = SQL_TABLE.search(text)
         about = table.group(1) if table else ""
         upserts = kind is EffectKind.INSERT and "on conflict" in text.lower()

@@ -4,7 +4,7 @@ from mainstay.link.calls import Calls
 from mainstay.link.direct import Direct, short
 from mainstay.link.draft import Draft
 from mainstay.model.code import Call, Name, Result, ScopeKind, Value
-from mainstay.model.effect import Effect, EffectKind
+from mainstay.model.effect import OUTSIDE, Effect, EffectKind
 from mainstay.model.flow import definition
 from mainstay.model.system import Type
 
@@ -14,7 +14,7 @@ CONSUMERS = frozenset(
 
 
 def loading(draft: Draft, calls: Calls, direct: Direct) -> dict[int, Effect]:
-    """The reads of lazy queries in a body, at the call that built or consumes each query."""
+    """The reads of lazy queries, and the requests of lazy pages, in a body, at the call that built or consumes each query."""
     found: dict[int, Effect] = {}
     for scope in draft.body.scopes:
         if scope.kind in (ScopeKind.FOR, ScopeKind.COMPREHENSION) and scope.head:
@@ -44,7 +44,9 @@ def _read(draft: Draft, calls: Calls, value: Value, *, blocking: bool) -> Effect
         for ancestor in calls.knowledge.ancestry(name):
             library = calls.knowledge.type(ancestor)
             if library and library.loads:
-                return Effect(EffectKind.READ, short(known.argument), blocking)
+                kind = library.executes or EffectKind.READ
+                about = short(known.argument) or (name.partition(".")[0] if kind in OUTSIDE else "")
+                return Effect(kind, about, blocking)
     return None
 
 

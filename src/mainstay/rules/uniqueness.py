@@ -31,7 +31,7 @@ def uniqueness(system: System, function: Function, insert: Step) -> Unique:
     """What the models say about the table that is inserted into."""
     table = insert.effect.target
     models = [cls for cls in system.classes.values() if cls.table and cls.fact.name == table]
-    if any(_declares(body) for cls in models for body in _bodies(cls)) or _names_its_key(
+    if any(_declares(body) for cls in models for body in _bodies(system, cls)) or _names_its_key(
         system, function, insert
     ):
         return Unique.YES
@@ -64,12 +64,16 @@ def _names_conflict(value: object) -> bool:
     )
 
 
-def _bodies(cls: ProjectClass) -> Iterator[Body]:
-    """The body of a model, and of its `Meta`."""
-    yield cls.file.module.bodies[cls.fact.body]
-    for body in cls.file.module.bodies:
-        if body.kind == "class" and body.parent == cls.fact.body and body.name == "Meta":
-            yield body
+def _bodies(system: System, cls: ProjectClass) -> Iterator[Body]:
+    """The bodies of a model and of the project's classes it derives from, each with its `Meta`."""
+    for name in (cls.name, *cls.ancestry):
+        each = system.classes.get(name)
+        if each is None:
+            continue
+        for index, body in enumerate(each.file.module.bodies):
+            is_meta = body.kind == "class" and body.parent == each.fact.body and body.name == "Meta"
+            if index == each.fact.body or is_meta:
+                yield body
 
 
 def _declares(body: Body) -> bool:

@@ -12,6 +12,8 @@ SCRIPT_NAMES = frozenset({"setup.py", "fabfile.py", "noxfile.py"})
 APP_FILES = frozenset({"apps.py", "models.py", "views.py", "urls.py"})
 
 _TEST_NAME = re.compile(r"(test_.*|.*_tests?|conftest|tests?)\.py")
+_FACTORY_NAME = re.compile(r"(.*_)?factor(y|ies)\.py")
+_FACTORIES = re.compile(rb"^(import|from) (factory|faker)\b", re.MULTILINE)  # they make up rows for tests
 _GENERATED_NAME = re.compile(r".*(_pb2|_pb2_grpc|\.pb)\.py")
 _GENERATED_HEAD = re.compile(
     rb"(#|\"\"\"|''').*"
@@ -32,7 +34,7 @@ def role_of(path: str, content: bytes = b"", beside: frozenset[str] = frozenset(
     *folders, name = path.split("/")
     if _is_generated(name, content):
         return Role.GENERATED
-    if _is_test(folders, name, beside):
+    if _is_test(folders, name, content, beside):
         return Role.TEST
     if _is_migration(folders, name, content):
         return Role.MIGRATION
@@ -48,8 +50,10 @@ def _is_generated(name: str, content: bytes) -> bool:
     return _GENERATED_HEAD.search(head.replace(b"\n#", b" #")) is not None
 
 
-def _is_test(folders: list[str], name: str, beside: frozenset[str]) -> bool:
+def _is_test(folders: list[str], name: str, content: bytes, beside: frozenset[str]) -> bool:
     if _TEST_NAME.fullmatch(name):
+        return True
+    if _FACTORY_NAME.fullmatch(name) and _FACTORIES.search(content):
         return True
     if TEST_FOLDERS.isdisjoint(folders):
         return False

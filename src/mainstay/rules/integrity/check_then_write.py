@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from mainstay.model.code import ScopeKind
+from mainstay.model.code import Display, Name, ScopeKind, Value
 from mainstay.model.effect import EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.location import Location
@@ -19,6 +19,7 @@ CONFLICTS = (
     "UniqueConstraintError",
 )
 
+MISSING = ("DoesNotExist", "ObjectDoesNotExist", "NoResultFound", "Exception")
 NEAR = 2  # calls down that a look-up and its insert are still one piece of work
 
 MODELS = """
@@ -122,8 +123,52 @@ class CheckThenWrite(Rule):
             },
             why="the lock is on a row that is not there: it locks nothing",
         ),
+        Example(
+            {
+                "models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model):
+                        email = models.EmailField()
+                """,
+                "views.py": """
+                    from models import Customer
+
+                    def register(email):
+                        try:
+                            return Customer.objects.get(email=email)
+                        except Customer.DoesNotExist:
+                            return Customer.objects.create(email=email)  # <-
+                """,
+            },
+            why="an exception says that there is none",
+        ),
     )
     good = (
+        Example(
+            {
+                "models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model):
+                        email = models.EmailField(unique=True)
+                """,
+                "views.py": """
+                    from django.db import IntegrityError
+                    from models import Customer
+
+                    def register(email):
+                        try:
+                            return Customer.objects.get(email=email)
+                        except Customer.DoesNotExist:
+                            try:
+                                return Customer.objects.create(email=email)
+                            except IntegrityError:
+                                return Customer.objects.get(email=email)
+                """,
+            },
+            why="missed, inserted, and the conflict is handled by reading again",
+        ),
         Example(
             {
                 "models.py": MODELS,
@@ -284,6 +329,7 @@ def races(function: Function, reads: list[Step], inserts: list[Step]) -> Iterato
     """Every insert into a table that happens because a look-up in the same table found nothing."""
     tables = {insert.effect.target for insert in inserts}
     reads = [read for read in reads if read.effect.target in tables]
+    yield from missed(function, reads, inserts)
     for index, scope in enumerate(function.body.scopes):
         if scope.kind is not ScopeKind.IF or not scope.head or not reads:
             continue
@@ -296,6 +342,31 @@ def races(function: Function, reads: list[Step], inserts: list[Step]) -> Iterato
                     continue
                 if follows_absence(function, index, scope, insert.statement, answer):
                     yield Race(read, index, insert)
+
+
+def missed(function: Function, reads: list[Step], inserts: list[Step]) -> Iterator[Race]:
+    """Inserts in the handler of the exception by which a look-up says that there is no row."""
+    for index, scope in enumerate(function.body.scopes):
+        if scope.kind is not ScopeKind.HANDLER or not any(
+            map(says_missing, scope.head or (Name("Exception"),))
+        ):
+            continue
+        tried = function.body.scopes[scope.of]
+        for read in reads:
+            if not tried.first <= read.statement < tried.last:
+                continue
+            for insert in inserts:
+                inside = scope.first <= insert.statement < scope.last
+                if inside and insert.effect.target == read.effect.target:
+                    yield Race(read, index, insert)
+
+
+def says_missing(caught: Value) -> bool:
+    """Whether an exception is raised for a row that is not there, or may be."""
+    if isinstance(caught, Display):
+        return any(map(says_missing, caught.items))
+    path = getattr(caught, "path", "")
+    return str(path).rpartition(".")[2] in MISSING
 
 
 def insert_place(system: System, step: Step) -> Location:

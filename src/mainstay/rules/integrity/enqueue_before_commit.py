@@ -1,10 +1,13 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
 
 from mainstay.model.code import Fate
 from mainstay.model.effect import WRITES, EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.system import Edge, Function, System
 from mainstay.rules.base import Example, Rule
+from mainstay.rules.hooks import Hook, Surroundings, hooks
 
 NEAR = 2  # calls down from a hook: what is sent further away is another matter
 
@@ -14,6 +17,20 @@ MODELS = """
     class Base(DeclarativeBase): ...
     class Order(Base): ...
 """
+
+
+class Opened(Struct, frozen=True):
+    """The transaction that is open when a message leaves."""
+
+    hop: Hop
+    whose: str
+    certain: bool
+
+
+def opened_by(held: Enclosure) -> Opened:
+    """A transaction of the function itself."""
+    hop = Hop(held.location, f"the transaction opens ({held.what})")
+    return Opened(hop, "its transaction", certain=not held.implied)
 
 
 class EnqueueBeforeCommit(Rule):
@@ -150,8 +167,17 @@ class EnqueueBeforeCommit(Rule):
                     def saved(sender, instance, **kwargs):
                         index.delay(instance.pk)  # <-
                 """,
+                "imports.py": """
+                    from django.db import transaction
+                    from models import Page
+
+                    def bring(rows):
+                        with transaction.atomic():
+                            for row in rows:
+                                Page(**row).save()
+                """,
             },
-            why="a model is saved in the transaction of whoever saves it: a request, the admin, an import",
+            why="a model is saved in the transaction of whoever saves it, here an import",
         ),
     )
     good = (
@@ -201,20 +227,46 @@ class EnqueueBeforeCommit(Rule):
             },
             why="an outbox is a row like any other",
         ),
+        Example(
+            {
+                "tasks.py": """
+                    from celery import shared_task
+
+                    @shared_task
+                    def index(pk): ...
+                """,
+                "models.py": """
+                    from django.db import models
+                    from tasks import index
+
+                    class Page(models.Model):
+                        def save(self, *args, **kwargs):
+                            super().save(*args, **kwargs)
+                            index.delay(self.pk)
+                """,
+            },
+            why="nothing saves a page inside a transaction, so each save commits by itself",
+        ),
     )
 
     def check(self, system: System) -> Iterator[Finding]:
-        receivers = {job.function for job in system.jobs if job.trigger == "signal"}
+        known = hooks(system)
+        surroundings = Surroundings(system)
         for function in system.source_functions():
-            hooked = function.name in receivers or is_save(system, function)
-            if function.kinds.isdisjoint(WRITES) and not hooked:
+            hook = known.get(function.name)
+            around = surroundings.around(hook) if hook else None
+            if around is not None:
+                found = list(self._from_hook(system, function, around))
+            elif function.kinds.isdisjoint(WRITES):
                 continue
-            found = list(self._from_hook(system, function) if hooked else self._sent(system, function))
+            else:
+                sent = self._sent(system, function)
+                found = [each for each in sent if not through_hook(system, each[1], known)]
             if found:
-                held, step = found[0]
-                yield self._report(system, function, held, step, [other for _, other in found[1:]])
+                opened, step = found[0]
+                yield self._report(system, function, opened, step, [other for _, other in found[1:]])
 
-    def _sent(self, system: System, function: Function) -> Iterator[tuple[Enclosure | None, Step]]:
+    def _sent(self, system: System, function: Function) -> Iterator[tuple[Opened, Step]]:
         """What leaves between a write and its commit, this function's own or its caller's."""
         writes = [step for step in system.steps(function, *WRITES) if not step.follows_commit]
         if not writes:
@@ -225,15 +277,21 @@ class EnqueueBeforeCommit(Rule):
             if held is not None:
                 written = any(held.holds(w.statement) for w in writes) or held.implied
                 if written and own(system, step):
-                    yield held, step
-            elif step.statement > first and self._in_callers(system, function) and own(system, step):
-                yield None, step
+                    yield opened_by(held), step
+            elif step.statement > first and own(system, step):
+                caller = self._in_callers(system, function)
+                if caller is not None:
+                    yield Opened(caller, "the transaction of its caller", certain=False), step
 
-    def _from_hook(self, system: System, function: Function) -> Iterator[tuple[Enclosure | None, Step]]:
-        """What a model's `save` or a receiver of its signals sends: inside whatever transaction saves it."""
+    def _from_hook(self, system: System, function: Function, around: Hop) -> Iterator[tuple[Opened, Step]]:
+        """What a model's `save` or a receiver of its signals sends, inside the transaction that saves it."""
         for step in system.steps(function, EffectKind.SEND):
             if step.depth <= NEAR and own(system, step):
-                yield step.within(EnclosureKind.TRANSACTION), step
+                held = step.within(EnclosureKind.TRANSACTION)
+                yield (
+                    opened_by(held) if held else Opened(around, "the transaction around it", certain=False),
+                    step,
+                )
 
     def _leaving(self, system: System, function: Function) -> Iterator[Step]:
         """Messages sent, threads started that read the database, and calls out whose answer nobody reads."""
@@ -261,40 +319,35 @@ class EnqueueBeforeCommit(Rule):
                     )
                     break
 
-    def _in_callers(self, system: System, function: Function) -> bool:
-        """Whether the function leaves the commit to a caller that holds a transaction open around it."""
+    def _in_callers(self, system: System, function: Function) -> Hop | None:
+        """The transaction of a caller around this function, which leaves the commit to it."""
         if EffectKind.COMMIT in function.kinds:
-            return False
+            return None
         for name, statement in function.callers:
-            caller = system.functions[name]
-            if any(e.kind is EnclosureKind.TRANSACTION for e in caller.around(statement)):
-                return True
-        return False
+            for held in system.functions[name].around(statement):
+                if held.kind is EnclosureKind.TRANSACTION:
+                    return opened_by(held).hop
+        return None
 
     def _report(
-        self, system: System, function: Function, held: Enclosure | None, step: Step, others: list[Step]
+        self, system: System, function: Function, opened: Opened, step: Step, others: list[Step]
     ) -> Finding:
         way = system.trace(function, step)
         what = way[-1].what.partition(":")[0] or "a message"
-        path = way if held is None else (Hop(held.location, f"the transaction opens ({held.what})"), *way)
-        where = "its transaction" if held is not None else "the transaction of its caller"
         return self.found(
-            f"`{function.body.qualname}` sends {what} before {where} commits",
+            f"`{function.body.qualname}` sends {what} before {opened.whose} commits",
             step.location,
-            path=path,
+            path=(opened.hop, *way),
             siblings=tuple(dict.fromkeys(o.location for o in others if o.location != step.location)),
-            confidence=Confidence.HIGH if step.certain and held and not held.implied else Confidence.MEDIUM,
+            confidence=Confidence.HIGH if step.certain and opened.certain else Confidence.MEDIUM,
             clears="the message leaves after the commit, or is a row of the same transaction",
             subject=f"{function.name} {what}",
         )
 
 
-def is_save(system: System, function: Function) -> bool:
-    """Whether the function is `save` or `delete` of a Django model, which others call in transactions."""
-    cls = system.classes.get(function.owner)
-    if cls is None or not cls.table or function.body.name not in ("save", "delete"):
-        return False
-    return any(base.startswith("django.") for base in cls.ancestry)
+def through_hook(system: System, step: Step, known: Mapping[str, Hook]) -> bool:
+    """Whether the message leaves from a hook further down, which is where to mend it."""
+    return any(below.name in known for below, _ in system.way(step))
 
 
 def own(system: System, step: Step) -> bool:

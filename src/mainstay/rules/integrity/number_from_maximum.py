@@ -32,7 +32,10 @@ class NumberFromMaximum(Rule):
     since = "0.1"
     references = ("CWE-362",)
 
-    notices = "With a unique constraint, some user as a 500 under load; without, whoever meets the same number twice."
+    notices = (
+        "With a unique constraint, some user as a 500 under load; without one, whoever meets the same number "
+        "twice."
+    )
     recovers = "A repeated request reads the new maximum; numbers given out twice stay."
     costs = "A sequence leaves gaps; a counter row or a lock makes inserts under one parent queue."
 

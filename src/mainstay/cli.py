@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mainstay.model.review import Review
     from mainstay.review import Outcome, Reach
 
-FORMATS = ("text", "json", "sarif", "html")
-ENDINGS = {".txt": "text", ".json": "json", ".sarif": "sarif", ".html": "html"}
 SEVERITIES = ("low", "medium", "high", "critical")
 CONFIDENCES = ("low", "medium", "high")
 
@@ -36,6 +34,22 @@ Exit status, whatever the format:
 
 class _Misuse(click.ClickException):
     """What was asked for cannot be done; the message says why."""
+
+
+class _Format(click.ParamType[str, str]):
+    """One of the report formats, which are not loaded before one is asked for."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from mainstay.reports import formats
+
+        return click.Choice(tuple(formats())).convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        from mainstay.reports import formats
+
+        return f"[{'|'.join(formats())}]"
 
 
 class _Stopped(Exception):
@@ -100,14 +114,14 @@ _jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Re
 
 @cli.command(epilog=STATUSES, short_help="Say what is wrong with a backend, worst first.")
 @click.argument("paths", nargs=-1, type=_FILE)
-@click.option("--format", "shown", type=click.Choice(FORMATS), default="text", help="What is printed.")
+@click.option("--format", "shown", type=_Format(), default="text", help="What is printed.")
 @click.option(
     "--output",
     "outputs",
     type=_FILE,
     multiple=True,
     metavar="FILE",
-    help=f"Write FILE as well; its ending says what: {', '.join(ENDINGS)}. Repeatable.",
+    help="Write FILE as well; its ending says which format. Repeatable.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.option(
@@ -290,9 +304,12 @@ def _check_rules(names: Sequence[str]) -> None:
 
 
 def _format_of(path: Path) -> str:
-    if path.suffix not in ENDINGS:
-        raise _Misuse(f"{path}: its ending has to be one of {', '.join(ENDINGS)}")
-    return ENDINGS[path.suffix]
+    from mainstay.reports import formats
+
+    endings = {form.ENDING: name for name, form in formats().items()}
+    if path.suffix not in endings:
+        raise _Misuse(f"{path}: its ending has to be one of {', '.join(endings)}")
+    return endings[path.suffix]
 
 
 def _check_folders(paths: Sequence[Path | None]) -> None:

@@ -72,6 +72,7 @@ def review(reach: Reach, configuration: Configuration) -> Outcome:
             rules=tuple(rule.name() for rule in rules),
             threshold=configuration.fail_at,
             confidence=configuration.show,
+            budgets=configuration.budgets,
             seconds=time.monotonic() - started,
         ),
         broken,

@@ -44,7 +44,7 @@ def test_effects_are_carried_through_calls_and_files_with_their_way(link: Link) 
             "pay/__init__.py": "",
             "pay/http.py": "import requests\ndef post(b):\n    return requests.post('http://x', json=b)\n",
             "pay/charges.py": "from pay.http import post\ndef charge(body):\n    return post(body)\n",
-            "pay/api.py": "from pay import charges\ndef create(body):\n    if body:\n        charges.charge(body)\n",
+            "pay/api.py": "from pay import charges\ndef create(b):\n    if b:\n        charges.charge(b)\n",
         }
     )
     assert does(system, "pay.api.create") == ["call-out requests may blocking via pay.charges.charge"]

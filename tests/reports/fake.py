@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from mainstay.budgets import STANDARD
 from mainstay.model.code import Body, Module
 from mainstay.model.effect import Effect, EffectKind, Occurrence
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
@@ -469,6 +470,7 @@ def review(root: Path, *, found: tuple[Result, ...] | None = None, whole: System
         rules=tuple(rule.name() for rule in RULES),
         threshold=Severity.HIGH,
         confidence=Confidence.MEDIUM,
+        budgets=STANDARD,
         seconds=0.25,
     )
 
@@ -476,4 +478,6 @@ def review(root: Path, *, found: tuple[Result, ...] | None = None, whole: System
 def empty(root: Path, files: int = 0) -> Review:
     """A review that found nothing, or (without files) had nothing to read."""
     nothing = System((), {}, (), {}, (), (), (), (), (), ())
-    return Review(str(root), nothing, (), (), files, files * 40, (), Severity.HIGH, Confidence.MEDIUM, 0.0)
+    return Review(
+        str(root), nothing, (), (), files, files * 40, (), Severity.HIGH, Confidence.MEDIUM, STANDARD, 0.0
+    )

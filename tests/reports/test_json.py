@@ -29,6 +29,7 @@ def test_the_parts_beside_the_findings(tmp_path: Path) -> None:
             "lines": 1204,
         },
         "thresholds": {"severity": "high", "confidence": "medium"},
+        "budgets": {"availability": 0.999, "errors": 0.001, "p95": 0.2, "recovery": 300.0},
         "gaps": [
             {
                 "location": {"path": "shop/legacy.py", "line": 12, "column": 1},

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from tests.reports import fake
 
+from mainstay.budgets import STANDARD
 from mainstay.model.finding import Severity
 from mainstay.model.review import Review, Standing
-from mainstay.reports import text
+from mainstay.reports import formats, text
 from mainstay.reports.terminal import NARROWEST, WIDEST
 
 PAGE = """\
@@ -175,3 +176,16 @@ def test_passing_with_findings_says_that_there_are_some(tmp_path: Path) -> None:
     medium = tuple(r for r in fake.results() if r.finding.severity is Severity.MEDIUM)
     page = text.render(fake.review(tmp_path, found=medium), fake.RULES)
     assert "Passed: 1 finding, none high or worse." in page.splitlines()
+
+
+@pytest.mark.parametrize("name", ["text", "html"])
+def test_budgets_that_are_not_the_standard_ones_are_said(tmp_path: Path, name: str) -> None:
+    loose = msgspec.structs.replace(STANDARD, p95=0.5, availability=0.99)
+    page = " ".join(
+        formats()[name]
+        .render(msgspec.structs.replace(fake.review(tmp_path), budgets=loose), fake.RULES)
+        .split()
+    )
+    assert "availability 99 % (standard: 99.9 %), p95 500 ms (standard: 200 ms)" in page
+    same = formats()[name].render(fake.review(tmp_path), fake.RULES)
+    assert "standard:" not in same

@@ -14,7 +14,7 @@ CONSUMERS = frozenset(
 
 
 def loading(draft: Draft, calls: Calls, direct: Direct) -> dict[int, Effect]:
-    """The reads of lazy queries, and the requests of lazy pages, in a body, at the call that built or consumes each query."""
+    """The reads of lazy queries and requests of lazy pages, at the call that built or consumes each."""
     found: dict[int, Effect] = {}
     for scope in draft.body.scopes:
         if scope.kind in (ScopeKind.FOR, ScopeKind.COMPREHENSION) and scope.head:

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mainstay.model.budget import Budgets
 from mainstay.model.finding import Confidence, Finding, Severity
 from mainstay.model.location import Location
 from mainstay.model.system import System
@@ -46,6 +47,7 @@ class Review(Struct, frozen=True):
     rules: tuple[str, ...]  # the rules that ran
     threshold: Severity  # findings at or above it fail the review
     confidence: Confidence  # findings below it are not shown
+    budgets: Budgets
     seconds: float
 
     @property

@@ -1,6 +1,6 @@
 """How results are shown: one file for each format; being in the folder is being registered.
 
-A module that sets `FORMAT` is a format of `mainstay review`; its `render` turns a review into
+A module that sets `FORMAT` and `ENDING` is a format of `mainstay review`; its `render` turns a review into
 text.  Nothing here decides anything, and nothing prints: the caller does.
 """
 
@@ -17,6 +17,7 @@ class Format(Protocol):
     """What a module of this folder offers when it sets `FORMAT`."""
 
     FORMAT: str
+    ENDING: str  # of the files it is written to
 
     def render(self, review: Review, rules: Sequence[type[Rule]]) -> str:
         """The whole review; the same review always gives the same text."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from mainstay import __version__
-from mainstay.budgets import STANDARD, Budgets
 from mainstay.model.finding import Analysis, Severity
 from mainstay.model.location import Location
 from mainstay.model.review import Result, Review, Standing
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 FORMAT = "html"
+ENDING = ".html"
 CARDS = 200  # findings shown whole; further ones get a line each
 AROUND = 3  # lines of context
 SIBLINGS = 12
@@ -65,7 +65,7 @@ class Chapter(Struct, frozen=True):
     rules: tuple[tuple[str, int, int], ...]  # name, findings, number of the first
 
 
-def render(review: Review, rules: Sequence[type[Rule]], *, budgets: Budgets = STANDARD) -> str:
+def render(review: Review, rules: Sequence[type[Rule]]) -> str:
     """The whole page; the same review of the same tree gives the same bytes."""
     environment = _environment()
     known = {rule.name(): rule for rule in rules}
@@ -92,7 +92,7 @@ def render(review: Review, rules: Sequence[type[Rule]], *, budgets: Budgets = ST
         explained=[known[name] for name in sorted({r.finding.rule for r in shown}) if name in known],
         view=view,
         picture=map_picture.draw(view),
-        closing=closing(view, budgets),
+        closing=closing(view, review.budgets),
         rows=ROWS,
     )
 

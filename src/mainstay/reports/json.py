@@ -7,6 +7,8 @@ none without counting up.  Neither time nor machine is in it: the same tree give
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from mainstay import __version__
 from mainstay.model.finding import Finding
 from mainstay.model.review import Notice, Result, Review
@@ -15,6 +17,7 @@ from mainstay.reports.encode import encode, place
 from mainstay.rules.base import Rule
 
 FORMAT = "json"
+ENDING = ".json"
 
 
 def render(review: Review, rules: Sequence[type[Rule]]) -> str:
@@ -28,6 +31,7 @@ def render(review: Review, rules: Sequence[type[Rule]]) -> str:
             "verdict": summary.verdict(review),
             "summary": _summary(review),
             "thresholds": {"severity": review.threshold.word, "confidence": review.confidence.word},
+            "budgets": msgspec.structs.asdict(review.budgets),
             "rules": [_rule(name, known.get(name)) for name in review.rules],
             "findings": [_finding(result, known.get(result.finding.rule)) for result in review.results],
             "gaps": [{"location": place(gap.location), "why": gap.why} for gap in review.system.gaps],

@@ -18,6 +18,7 @@ from mainstay.reports.visible import visible
 from mainstay.rules.base import Rule
 
 FORMAT = "sarif"
+ENDING = ".sarif"
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {
     Severity.CRITICAL: "error",

@@ -1,11 +1,19 @@
 """What a review came to, in words and counts that every format shares."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from mainstay.budgets import STANDARD
 from mainstay.model.finding import Severity
 from mainstay.model.review import Result, Review, Standing
+
+_BUDGETS: dict[str, Callable[[float], str]] = {
+    "availability": lambda value: f"{value * 100:g} %",
+    "errors": lambda value: f"{value * 100:g} %",
+    "p95": lambda value: f"{value * 1000:g} ms",
+    "recovery": lambda value: f"{value:g} s",
+}
 
 
 class Counts(Struct, frozen=True):
@@ -54,10 +62,21 @@ def verdict(review: Review) -> str:
     return f"Passed: nothing found in {plural(review.files, 'file')}."
 
 
+def changed_budgets(review: Review) -> str:
+    """How the project's budgets differ from the standard ones; "" when they do not."""
+    said = []
+    for name, shown in _BUDGETS.items():
+        own, standard = getattr(review.budgets, name), getattr(STANDARD, name)
+        if own != standard:
+            said.append(f"{name} {shown(own)} (standard: {shown(standard)})")
+    return f"Budgets of this project: {', '.join(said)}." if said else ""
+
+
 def caution(review: Review) -> str:
-    """What narrows the verdict; "" when everything was read."""
+    """What narrows the verdict: places that were not read, budgets that are not the standard ones."""
     gaps = len(review.system.gaps)
-    return f"{plural(gaps, 'place')} could not be read, so nothing is known there." if gaps else ""
+    unread = f"{plural(gaps, 'place')} could not be read, so nothing is known there." if gaps else ""
+    return " ".join(filter(None, (unread, changed_budgets(review))))
 
 
 def of_standing(review: Review, standing: Standing) -> tuple[Result, ...]:

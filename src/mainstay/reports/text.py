@@ -17,6 +17,7 @@ from mainstay.reports.visible import visible
 from mainstay.rules.base import Rule
 
 FORMAT = "text"
+ENDING = ".txt"
 SIBLINGS = 5  # named; further ones are counted
 GAPS = 10
 DEEPEST = 5  # hops that are indented, each by two columns

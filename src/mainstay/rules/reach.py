@@ -1,13 +1,15 @@
 """Who is waiting: the ways on which the system reaches a function."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from mainstay.model.code import Body, Display, Literal, Name, Operation, Raise, Return, ScopeKind, Value
 from mainstay.model.effect import Enclosure, EnclosureKind
 from mainstay.model.finding import Hop
-from mainstay.model.system import Function, Role, System
+from mainstay.model.flow import ancestors
+from mainstay.model.system import Function, Operation, Role, System
 
 CALLS_UP = 8  # how many calls above a function are looked at
 MOST = 400  # how many functions above it are
@@ -42,6 +44,7 @@ class Context(Struct, frozen=True):
     request: str = ""  # "POST /charges"
     job: str = ""  # "the task send_mail"
     path: tuple[Hop, ...] = ()
+    outer: Function | None = None  # what serves the request, or is the job
 
     def words(self) -> str:
         """Where it bites, to end a sentence with."""
@@ -56,12 +59,30 @@ class Reach:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._requests = {each.function: f"{each.method} {each.path}" for each in reversed(system.operations)}
+        self._served: dict[str, list[Operation]] = {}
+        self._guarded: dict[str, list[Operation]] = {}
+        for each in system.operations:
+            self._served.setdefault(each.function, []).append(each)
+            for guard in each.guards:
+                self._guarded.setdefault(guard.name, []).append(each)
         self._jobs = {each.function: f"the {each.trigger} {each.name}" for each in reversed(system.jobs)}
 
     def request(self, name: str) -> str:
-        """The operation that a function serves, "" if none."""
-        return self._requests.get(name, "")
+        """The operation that a function serves, or runs ahead of; "" if none."""
+        if name in self._served:
+            return spelled(self._served[name])
+        guarded = self._guarded.get(name, ())
+        more = f" and {len(guarded) - 1} more" if len(guarded) > 1 else ""
+        return f"{spelled(guarded[:1])}{more}" if guarded else ""
+
+    def _asked(self, way: Way, statement: int) -> str:
+        """The operation behind a way, with those of its methods that lead to the call."""
+        served = self._served.get(way.outer.name, ())
+        if len(served) < 2:
+            return self.request(way.outer.name)
+        body = way.outer.body
+        at = way.calls[0][1] if way.calls else statement
+        return spelled([each for each in served if answered(body, at, each.method)] or served)
 
     def job(self, name: str) -> str:
         """The job that a function is, "" if none."""
@@ -89,6 +110,7 @@ class Reach:
         """What is held at a statement, and the nearest request or job that leads to it."""
         held: Enclosure | None = None
         holder: Function | None = None
+        outer: Function | None = None
         request = job = ""
         holding: tuple[Hop, ...] = ()
         asking: tuple[Hop, ...] = ()
@@ -97,10 +119,11 @@ class Reach:
                 held, holder, holding = found, way.outer, way.hops()
             name = way.outer.name
             if not request and (self.request(name) or (not job and self.job(name))):
-                request, job, asking = self.request(name), self.job(name), way.hops()
+                request, job, asking = self._asked(way, statement), self.job(name), way.hops()
+                outer = way.outer
             if held is not None and request:
                 break
-        return Context(held, holder, request, job, holding if held is not None else asking)
+        return Context(held, holder, request, job, holding if held is not None else asking, outer)
 
 
 def holds(way: Way, statement: int) -> Enclosure | None:
@@ -110,6 +133,60 @@ def holds(way: Way, statement: int) -> Enclosure | None:
         if enclosure.kind in HELD and enclosure.statement != at:
             return enclosure
     return None
+
+
+def spelled(operations: Sequence[Operation]) -> str:
+    """The methods and the path of what one function serves; a view without a path goes by its name."""
+    first = operations[0]
+    if not first.path:
+        return f"the view {first.function.rpartition('.')[2]}"
+    methods = list(dict.fromkeys(each.method for each in operations if each.path == first.path))
+    *others, last = methods
+    return f"{', '.join(others)} and {last} {first.path}" if others else f"{last} {first.path}"
+
+
+def answered(body: Body, statement: int, method: str) -> bool:
+    """Whether the tests of `request.method` around and ahead of a statement let that method through."""
+    if statement >= len(body.statements):
+        return True
+    around = [body.statements[statement].scope, *ancestors(body, body.statements[statement].scope)]
+    for index, scope in enumerate(body.scopes):
+        if scope.kind is not ScopeKind.IF or not scope.head:
+            continue
+        passes = lets_through(scope.head[0], method)
+        if index in around:
+            if passes is False:
+                return False
+        elif passes and (
+            any(body.scopes[at].of == index for at in around)
+            or (scope.parent in around and scope.last <= statement and ends(body, index))
+        ):
+            return False
+    return True
+
+
+def lets_through(test: Value, method: str) -> bool | None:
+    """Whether a test of `request.method` holds for the method; None when it tests something else."""
+    if not isinstance(test, Operation) or not test.operands:
+        return None
+    if test.operator == "and":
+        told = [lets_through(operand, method) for operand in test.operands]
+        return False if False in told else None
+    asked, wanted = test.operands[0], test.operands[-1]
+    if not isinstance(asked, Name) or not asked.path.endswith("request.method"):
+        return None
+    items = wanted.items if isinstance(wanted, Display) else (wanted,)
+    held = method in [item.value for item in items if isinstance(item, Literal)]
+    if test.operator in ("==", "in"):
+        return held
+    return not held if test.operator in ("!=", "not in") else None
+
+
+def ends(body: Body, scope: int) -> bool:
+    """Whether a block leaves the function at its end."""
+    block = body.scopes[scope]
+    last = body.statements[block.last - 1] if block.last > block.first else None
+    return isinstance(last, Return | Raise) and last.scope == scope
 
 
 def runs_now(caller: Function, at: int, name: str) -> bool:

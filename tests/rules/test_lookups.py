@@ -1,0 +1,157 @@
+"""check-then-write: what a test says about the look-up before it, and what the models say about a second row."""
+
+from textwrap import dedent, indent
+
+import pytest
+
+from mainstay.rules.integrity.check_then_write import CheckThenWrite
+from tests.rules.conftest import Found
+
+DJANGO = """
+from django.db import models
+
+class Customer(models.Model):
+    email = models.EmailField()
+"""
+SQLALCHEMY = """
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class Customer(Base):
+    email = mapped_column()
+"""
+
+
+def lines(found: Found, body: str, models: str = DJANGO, **more: str) -> list[int]:
+    """The lines of `register` that the rule points at, counted from its `def`."""
+    text = "from models import Customer\ndef register(email, force=False):\n" + indent(
+        dedent(body).strip(), "    "
+    )
+    files = {"models.py": models, "app.py": text + "\n"} | {f"{name}.py": text for name, text in more.items()}
+    return [finding.location.line - 2 for finding in found(CheckThenWrite, files)]
+
+
+FILTERED = "rows = Customer.objects.filter(email=email)\n"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "not rows",
+        "not rows.exists()",
+        "not rows and not force",
+        "not force and not rows.first()",
+        "rows.count() == 0",
+        "len(rows) < 1",
+        "not any(rows)",
+        "rows.first() is None",
+        "(row := rows.first()) is None",
+        "not (rows.first() or None)",
+        "not list(rows)",
+    ],
+)
+def test_a_test_that_finds_none(found: Found, test: str) -> None:
+    text = f"{FILTERED}if {test}:\n    Customer.objects.create(email=email)"
+    assert lines(found, text) == [3]
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "rows.exists()",
+        "rows",
+        "rows.count() > 5",
+        "rows.first().active",
+        "rows.first() == force",
+        "email in BLOCKED",
+        "force",
+    ],
+)
+def test_a_test_that_finds_one_or_asks_for_something_else(found: Found, test: str) -> None:
+    text = f"{FILTERED}if {test}:\n    Customer.objects.create(email=email)"
+    assert lines(found, text) == []
+
+
+def test_a_look_up_of_many_is_tested_with_in(found: Found) -> None:
+    text = """
+        known = list(Customer.objects.filter(email=email))
+        if email not in known:
+            Customer.objects.create(email=email)
+    """
+    assert lines(found, text) == [3]
+    assert lines(found, text.replace("not in", "in")) == []
+
+
+def test_what_stands_behind_or_in_the_other_branch(found: Found) -> None:
+    left = f"{FILTERED}if rows.exists():\n    return None\nCustomer.objects.create(email=email)"
+    assert lines(found, left) == [4]
+    other = f"{FILTERED}if rows.exists():\n    print(1)\nelse:\n    Customer.objects.create(email=email)"
+    assert lines(found, other) == [5]
+    goes_on = f"{FILTERED}if rows.exists():\n    print(1)\nCustomer.objects.create(email=email)"
+    assert lines(found, goes_on) == []
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "email = models.EmailField(unique=True)",
+        "class Meta:\n        unique_together = [('email',)]",
+        "class Meta:\n        constraints = [models.UniqueConstraint(fields=['email'], name='one')]",
+    ],
+)
+def test_a_unique_key_turns_the_second_row_into_an_error(found: Found, declared: str) -> None:
+    models = DJANGO + f"    {declared}\n"
+    (finding,) = found(
+        CheckThenWrite,
+        {
+            "models.py": models,
+            "app.py": "from models import Customer\ndef register(email):\n"
+            "    if not Customer.objects.filter(email=email).exists():\n"
+            "        Customer.objects.create(email=email)\n",
+        },
+    )
+    assert "its unique key then fails" in finding.message
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        "from django.db import IntegrityError\nfrom app import api\n"
+        "@api.exception_handler(IntegrityError)\ndef conflict(request, error): ...\n",
+        "from django.db import IntegrityError\nfrom app import api\n"
+        "def conflict(request, error): ...\napi.add_exception_handler(IntegrityError, conflict)\n",
+        "from django.db import IntegrityError\nfrom fastapi import FastAPI\n"
+        "def conflict(request, error): ...\napi = FastAPI(exception_handlers={IntegrityError: conflict})\n",
+        "from django.db import IntegrityError\ndef custom_exception_handler(error, context):\n"
+        "    if isinstance(error, IntegrityError):\n        return 409\n",
+    ],
+)
+def test_an_application_that_answers_the_conflict(found: Found, answered: str) -> None:
+    models = DJANGO.replace("EmailField()", "EmailField(unique=True)")
+    text = f"{FILTERED}if not rows:\n    Customer.objects.create(email=email)"
+    assert lines(found, text, models) == [3]
+    assert lines(found, text, models, errors=answered) == []
+
+
+def test_arguments_of_the_table_that_are_computed_leave_it_open(found: Found) -> None:
+    text = """
+        from sqlalchemy import select
+        from sqlalchemy.orm import Session
+        from models import Customer
+
+        def register(session: Session, email):
+            if session.scalar(select(Customer).where(Customer.email == email)) is None:
+                session.add(Customer(email=email))
+    """
+    for models, words in (
+        (SQLALCHEMY, "declares no unique constraint"),
+        (SQLALCHEMY + "    __table_args__ = arguments()\n", "if a unique key forbids"),
+        (
+            SQLALCHEMY + "    @declared_attr\n    def __table_args__(cls): ...\n",
+            "if a unique key forbids",
+        ),
+        (SQLALCHEMY + "class Client(Customer): ...\n", "if a unique key forbids"),
+    ):
+        (finding,) = found(CheckThenWrite, {"models.py": models, "app.py": text})
+        assert words in finding.message, models

@@ -238,3 +238,23 @@ def test_a_long_chain_of_functions_classes_and_variables_is_followed_without_rec
     system = link({"app.py": functions + classes + variables + f"def go(): v{count}.x()\n"})
     assert targets(system, "app.f0") == ["app.f1"]
     assert len(system.classes[f"app.C{count}"].ancestry) == MOST_ANCESTORS
+
+
+def test_a_model_of_an_unknown_base_is_still_a_table_with_a_manager(link: Link) -> None:
+    system = link(
+        {
+            "app.py": """
+                from django.db import models
+                from django_extensions.db.models import TimeStampedModel
+                class Order(TimeStampedModel):
+                    number = models.IntegerField()
+                def first(): return Order.objects.filter(number=1).first()
+                def page(): return list(Order.objects.all()[:10])
+            """
+        }
+    )
+    assert system.classes["app.Order"].table
+    for name in ("app.first", "app.page"):
+        reads = [e for e in system.functions[name].effects if e.kind.value == "read"]
+        assert [e.target for e in reads] == ["Order"], name
+        assert not any(found.certain for e, found in system.functions[name].effects.items() if e in reads)

@@ -208,18 +208,19 @@ class Publications:
         router = self._routes.router(home, call)
         path = self._routers.prefix(router) + self._routes.path(home, given(call, route.path))
         handler = handler or Handler(view=name)
-        for method, serving, extra in self._views.served(name, handler.verbs):
-            tail = f"/{extra}" if extra else ""
-            yield self._one(
-                serving,
-                method,
-                path.rstrip("/") + tail if tail else path,
-                router,
-                home,
-                index,
-                route,
-                handler,
-            )
+        for verb, serving, extra in self._views.served(name, handler.verbs):
+            below = f"{path.rstrip('/')}/{extra}" if extra else path
+            for method in self._verbs(verb, name, home, call, route, serving):
+                yield self._one(serving, method, below, router, home, index, route, handler)
+
+    def _verbs(
+        self, verb: str, name: str, home: Draft, call: Call, route: Route, serving: Draft
+    ) -> tuple[str, ...]:
+        """The HTTP methods of one that serves; a class of the project answers those it is published with."""
+        if verb and (self._views.is_view(name) or not route.methods_at):
+            return (verb,)
+        published = self._routes.methods(home, call, route, serving)
+        return published if not verb else (verb,) if verb in published else ()
 
     def _unrouted(self, name: str) -> Iterator[Publication]:
         """A view class that no URL we read names: its path is unknown."""

@@ -19,7 +19,7 @@ from mainstay.link.names import Names
 from mainstay.link.operations import find_operations
 from mainstay.link.stores import find_datastores
 from mainstay.link.transactions import ENDS, implied
-from mainstay.model.code import Call, Class, Literal
+from mainstay.model.code import Assign, Call, Class, Literal, Name, Result
 from mainstay.model.system import UNLINKED, Deadline, File, Function, Gap, ProjectClass, Role, System, Type
 from mainstay.sources.reading import SourceFile
 
@@ -139,6 +139,19 @@ def is_true(fact: Class, keyword: str) -> bool:
     return any(k.name == keyword and k.value == Literal(True) for k in fact.keywords if keyword)
 
 
+def declares_columns(body: Draft) -> bool:
+    """Whether a class has columns although its base is not known, as with bases of other packages."""
+    for statement in body.body.statements:
+        if not isinstance(statement, Assign):
+            continue
+        if Name("__tablename__") in statement.targets:
+            return True
+        target = body.targets.get(statement.value.call) if isinstance(statement.value, Result) else None
+        if target and target.name.startswith("django.db.models.") and target.name.endswith(("Field", "Key")):
+            return True
+    return False
+
+
 def freeze_class(name: str, calls: Calls) -> ProjectClass:
     file, fact = calls.names.classes[name]
     ancestry = calls.classes.ancestry(name)
@@ -151,5 +164,6 @@ def freeze_class(name: str, calls: Calls) -> ProjectClass:
         ancestry=ancestry,
         methods=calls.classes.methods(name),
         attributes={attribute: each for attribute, each in held.items() if isinstance(each, Type)},
-        table=any(each.table or is_true(fact, each.table_if) for each in known if each),
+        table=any(each.table or is_true(fact, each.table_if) for each in known if each)
+        or declares_columns(calls.names.class_bodies[name]),
     )

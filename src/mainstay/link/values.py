@@ -107,8 +107,10 @@ class Values(Annotations):
             return base if isinstance(base, Type) and base.name.startswith("pathlib.") else None
         if value.operator == "[]" and value.operands:
             base = self.known(draft, value.operands[0])
+            key = value.operands[-1]
             if isinstance(base, Type):
-                return self.element(base)
+                sliced = isinstance(key, Operation) and key.operator == ":"
+                return base if sliced else self.element(base)
         return None
 
     def _lambda(self, draft: Draft, value: Code) -> str:

@@ -4,7 +4,11 @@ from mainstay.link.draft import Draft
 from mainstay.link.lookup import Lookup
 from mainstay.link.routes import VERBS, Routes
 from mainstay.link.values import given
+from mainstay.link.words import sounds_checking
+from mainstay.model.code import Call, Name
 
+ENTRIES = ("__call__", "dispatch_request", "dispatch", "process", "handle", "run")  # what wrappers call
+DEEPEST = 4  # methods of `self` followed from such an entry
 ACTIONS = {
     "list": "GET",
     "retrieve": "GET",
@@ -14,7 +18,8 @@ ACTIONS = {
     "destroy": "DELETE",
 }
 Served = tuple[str, Draft, str]
-"""An HTTP method, the function or class that serves it, and the path below the view's."""
+"""An HTTP method ("": those that it is published with), the function or class that serves it, and the
+path below the view's."""
 
 
 class Views:
@@ -46,8 +51,50 @@ class Views:
         if not found:
             found = [(ACTIONS.get(m, m.upper()), body, "") for m in self._offered(name)]
         if not found and not self.is_view(name):
-            found = [("GET", body, "")]
+            return self._dispatched(name) or [("", body, "")]
         return [each for each in found if each[0] in VERBS]
+
+    def _dispatched(self, name: str) -> list[Served]:
+        """What a handler class of the project's own making runs: `process` of its base calls `self._process`."""
+        methods = self._calls.classes.methods(name)
+        entry = next((method for method in ENTRIES if method in methods), "")
+        if not entry:
+            return []
+        work = self._work(methods, entry)
+        draft = self._names.functions[methods[work]]
+        return (self._by_verb(methods, work) if _reads_own(draft) else []) or [("", draft, "")]
+
+    def _by_verb(self, methods: dict[str, str], work: str) -> list[Served]:
+        """The methods named for HTTP methods, alone or behind the name of the one that picks among them."""
+        found: list[Served] = []
+        for method, function in methods.items():
+            before, _, verb = method.rpartition("_")
+            if verb.upper() in VERBS and before.strip("_") in ("", work.strip("_")):
+                found.append((verb.upper(), self._names.functions[function], ""))
+        return found
+
+    def _work(self, methods: dict[str, str], entry: str) -> str:
+        """The method that the entry is there to call: named like it, else the last that is overridden."""
+        reached = self._reached(methods, entry)
+        plain = entry.strip("_")
+        named = [method for method in reached if method.strip("_") == plain]
+        left = [method for method, overridden in reached.items() if overridden and not sounds_checking(method)]
+        return (named or left[-1:] or [entry])[0]
+
+    def _reached(self, methods: dict[str, str], entry: str) -> dict[str, bool]:
+        """The methods called on `self` from the entry on, in order; whether a class below defines them."""
+        found: dict[str, bool] = {}
+        level = [entry]
+        for _ in range(DEEPEST):
+            following = []
+            for caller in level:
+                draft = self._names.functions[methods[caller]]
+                for method in _own_calls(draft):
+                    if method in methods and method not in found and method != entry:
+                        found[method] = self._names.functions[methods[method]].owner != draft.owner
+                        following.append(method)
+            level = following
+        return found
 
     def _possible(self, name: str) -> list[str]:
         found: dict[str, None] = {}
@@ -87,3 +134,19 @@ class Views:
 
     def _ancestry(self, name: str) -> tuple[str, ...]:
         return self._calls.classes.ancestry(name) if name in self._names.classes else ()
+
+
+def _own_calls(draft: Draft) -> list[str]:
+    """The methods that a body calls on `self`, in order."""
+    callees = [each.callee for each in draft.body.statements if isinstance(each, Call)]
+    paths = [callee.path for callee in callees if isinstance(callee, Name)]
+    return [path[5:] for path in paths if path.startswith("self.") and path.count(".") == 1]
+
+
+def _reads_own(draft: Draft) -> bool:
+    """Whether a body picks the method to call by name: `getattr(self, request.method.lower())`."""
+    return any(
+        isinstance(each, Call) and each.callee == Name("getattr") and each.arguments[:1] == (Name("self"),)
+        for each in draft.body.statements
+    )
+

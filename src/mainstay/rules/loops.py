@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import reduce
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mainstay.model.code import (
     Assign,
@@ -57,6 +57,12 @@ LISTS = frozenset({"list", "tuple", "set", "List", "Sequence", "Iterable", "Set"
 VIEWS = frozenset({"items", "values", "keys", "copy", "all", "scalars", "unique", "mappings", "fetchall"})
 LIMITS = frozenset({"limit", "fetch", "slice", "islice", "fetchmany", "sample"})
 PIECES = re.compile(r"batch|chunk|page|paginat|slice|islice|group(er|ed)|window|partition", re.IGNORECASE)
+ASKED = tuple(
+    f"{head}.{part}"
+    for head in ("request", "self.request")
+    for part in ("GET.", "POST.", "FILES.", "data.", "query_params.", "args.", "form.", "json", "values.")
+)
+OWNERS = frozenset({"user", "user_id", "owner", "owner_id", "user__id"})
 PAGES = frozenset({"limit", "page_size", "per_page", "size"})
 SQL_LIMIT = re.compile(r"\blimit\s+[\d:%$?{]", re.IGNORECASE)
 ONE_ROW = frozenset({"get", "first", "last", "one", "one_or_none", "fetchone"}) | {
@@ -79,7 +85,8 @@ class Size(IntEnum):
 class Collection(Struct, frozen=True):
     """What a loop goes over (in words that follow "each of"), where that is made, and whether it is limited.
 
-    `page`: the limit is the caller's to choose.
+    `page`: the limit is the caller's to choose.  `few`: its origin keeps it small (what one user owns,
+    the distinct values of an attribute).  `handed`: a list that callers give.
     """
 
     size: Size
@@ -87,6 +94,8 @@ class Collection(Struct, frozen=True):
     location: Location | None = None
     limited: bool = False
     page: bool = False
+    few: bool = False
+    handed: bool = False
 
 
 UNKNOWN = Collection(Size.UNKNOWN)
@@ -107,6 +116,8 @@ class Collections:
         loop = function.body.scopes[scope]
         if not loop.head or any(PIECES.search(name) for target in loop.targets for name in names(target)):
             return SMALL
+        if "formset" in last_name(loop.head[0]).lower():
+            return SMALL
         return self.of(function, loop.head[0], loop.first)
 
     def of(self, function: Function, value: Value, before: int, hops: int = 0) -> Collection:
@@ -118,7 +129,8 @@ class Collections:
         if isinstance(value, Name):
             return self._of_path(function, value.path, before, hops + 1)
         if isinstance(value, Each):
-            return self.of_each(function, value, hops)
+            found = self.of_each(function, value, hops)
+            return few(found) if value.kind == "set" and distinct(value.element) else found
         if isinstance(value, Operation):
             return self._of_operation(function, value, before, hops)
         if isinstance(value, Display):
@@ -188,10 +200,21 @@ class Collections:
         known = function.types.get(parameter.name)
         if known is not None and self._of_rows(known):
             words = f"the rows given as {parameter.name}"
-            return Collection(Size.ROWS, words, function.location, limited=not self._whole(known))
-        if parameter.name in self._inputs.get(function.name, ()):
+            handed = not self._whole(known)
+            limited = handed and self._of_arguments(function, parameter, hops).limited
+            return Collection(Size.ROWS, words, function.location, limited, handed=handed)
+        if parameter.name in self._inputs.get(function.name, ()) or self._is_filter(function, parameter):
             return Collection(Size.REQUEST, f"{parameter.name}, which the requester gives", function.location)
         return self._of_arguments(function, parameter, hops)
+
+    def _is_filter(self, function: Function, parameter: Parameter) -> bool:
+        """Whether it is the value that a requester picked for a filter of a list."""
+        owner = self._system.classes.get(function.owner)
+        return (
+            owner is not None
+            and parameter.name in ("value", "values")
+            and any(name.startswith("django_filters.") or name.endswith("FilterSet") for name in owner.ancestry)
+        )
 
     def _of_arguments(self, function: Function, parameter: Parameter, hops: int) -> Collection:
         """What callers give for a parameter: the largest of what is known."""
@@ -218,18 +241,39 @@ class Collections:
             return self._of_range(function, call, statement, hops)
         if PIECES.search(last):
             return SMALL
+        if isinstance(call.callee, Name) and call.callee.path.startswith(ASKED):
+            return Collection(
+                Size.REQUEST, f"{call.callee.path}, which the requester gives", function.at(statement)
+            )
         if last == "gather" or (isinstance(call.callee, Name) and call.callee.path in SAME | SECOND):
-            return self._largest(function, call.arguments[last in SECOND :], statement, hops)
+            found = self._largest(function, call.arguments[last in SECOND :], statement, hops)
+            return few(found) if last == "set" and any(map(distinct, call.arguments)) else found
         if self._queries(function, statement) and last not in ONE_ROW:
             limits = list(limiting(function, Result(statement), statement))
             page = bool(limits) and all(chosen_by_caller(function, call) for call in limits)
             about = self._table(function, statement)
             words = f"the rows of {about}" if about else "its rows"
-            return Collection(Size.ROWS, words, function.at(statement), bool(limits), page)
+            made = [statement, *made_of(function, Result(statement), statement)]
+            if self._picked(function, made, hops):
+                words = f"{words.replace('its', 'the')} that the requester picks"
+                return Collection(Size.REQUEST, words, function.at(statement), bool(limits), page)
+            owned = any(of_one_user(function.call(at)) for at in made)
+            return Collection(Size.ROWS, words, function.at(statement), bool(limits), page, few=owned)
         below = self._of_edges(function, statement)
         if below.size is Size.UNKNOWN and last in VIEWS:
             return self.of(function, receiver(call.callee), statement, hops + 1)
         return below
+
+    def _picked(self, function: Function, made: list[int], hops: int) -> bool:
+        """Whether a query asks for the rows of a list of keys that the requester gives."""
+        for at in made:
+            call = function.call(at)
+            keys = [keyword.value for keyword in call.keywords if keyword.name.endswith("__in")]
+            if last_name(call.callee) in ("in_", "in_bulk"):
+                keys += call.arguments
+            if any(self.of(function, key, at, hops + 1).size is Size.REQUEST for key in keys):
+                return True
+        return False
 
     def _of_range(self, function: Function, call: Call, statement: int, hops: int) -> Collection:
         """A `range` counts; `range(len(rows))` counts rows, unless it goes by steps."""
@@ -312,8 +356,36 @@ class Collections:
 def larger(one: Collection, other: Collection) -> Collection:
     """The collection that may grow further; of two alike, the one without a limit."""
     if one.size is other.size:
-        return other if one.limited and not other.limited else one
+        return other if (one.limited, one.few) > (other.limited, other.few) else one
     return other if other.size > one.size else one
+
+
+def few(collection: Collection) -> Collection:
+    return structs.replace(collection, few=True)
+
+
+def distinct(value: Value) -> bool:
+    """Whether items are the values of an attribute, of which many rows share one; keys are not."""
+    if isinstance(value, Each):
+        return distinct(value.element)
+    if isinstance(value, Attribute | Name):
+        return "." in value.path.removeprefix("self.") and last_name(value) not in ("id", "pk")
+    return False
+
+
+def of_one_user(call: Call) -> bool:
+    """Whether it asks for what one user has."""
+    if any(keyword.name in OWNERS for keyword in call.keywords):
+        return True
+    if isinstance(call.callee, Name) and "user" in call.callee.path.split(".")[:-2]:
+        return True
+    return any(
+        isinstance(part, Operation)
+        and part.operator == "=="
+        and any(last_name(operand) in OWNERS for operand in part.operands[:1])
+        for value in call.arguments
+        for part in parts(value)
+    )
 
 
 def lists(annotation: Value | None) -> bool:

@@ -68,18 +68,19 @@ class Reach:
         self._jobs = {each.function: f"the {each.trigger} {each.name}" for each in reversed(system.jobs)}
 
     def request(self, name: str) -> str:
-        """The operation that a function serves, or runs ahead of; "" if none."""
-        if name in self._served:
-            return spelled(self._served[name])
-        guarded = self._guarded.get(name, ())
-        more = f" and {len(guarded) - 1} more" if len(guarded) > 1 else ""
-        return f"{spelled(guarded[:1])}{more}" if guarded else ""
+        """The operation that a function serves, "" if none."""
+        return spelled(self._served[name]) if name in self._served else ""
 
     def _asked(self, way: Way, statement: int) -> str:
-        """The operation behind a way, with those of its methods that lead to the call."""
+        """The operation behind a way, with those of its methods that lead to the call.
+
+        What guards operations runs ahead of each of them.
+        """
         served = self._served.get(way.outer.name, ())
-        if len(served) < 2:
-            return self.request(way.outer.name)
+        if not served:
+            guarded = self._guarded.get(way.outer.name, ())
+            more = f" and {len(guarded) - 1} more" if len(guarded) > 1 else ""
+            return f"{spelled(guarded[:1])}{more}" if guarded else ""
         body = way.outer.body
         at = way.calls[0][1] if way.calls else statement
         return spelled([each for each in served if answered(body, at, each.method)] or served)
@@ -118,8 +119,9 @@ class Reach:
             if held is None and (found := holds(way, statement)) is not None:
                 held, holder, holding = found, way.outer, way.hops()
             name = way.outer.name
-            if not request and (self.request(name) or (not job and self.job(name))):
-                request, job, asking = self._asked(way, statement), self.job(name), way.hops()
+            asked = "" if request else self._asked(way, statement)
+            if asked or (not request and not job and self.job(name)):
+                request, job, asking = asked, self.job(name), way.hops()
                 outer = way.outer
             if held is not None and request:
                 break

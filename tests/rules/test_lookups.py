@@ -4,6 +4,7 @@ from textwrap import dedent, indent
 
 import pytest
 
+from mainstay.model.finding import Confidence, Finding, Severity
 from mainstay.rules.integrity.check_then_write import CheckThenWrite
 from tests.rules.conftest import Found
 
@@ -23,13 +24,16 @@ class Customer(Base):
 """
 
 
-def lines(found: Found, body: str, models: str = DJANGO, **more: str) -> list[int]:
-    """The lines of `register` that the rule points at, counted from its `def`."""
-    text = "from models import Customer\ndef register(email, force=False):\n" + indent(
-        dedent(body).strip(), "    "
-    )
-    files = {"models.py": models, "app.py": text + "\n"} | {f"{name}.py": text for name, text in more.items()}
-    return [finding.location.line - 2 for finding in found(CheckThenWrite, files)]
+def races(found: Found, body: str, models: str = DJANGO, **more: str) -> list[Finding]:
+    """What the rule finds in `register`, which has that body."""
+    head = "from models import Customer\ndef register(email, force=False):\n"
+    files = {"models.py": models, "app.py": head + indent(dedent(body).strip(), "    ") + "\n"}
+    return found(CheckThenWrite, files | {f"{name}.py": text for name, text in more.items()})
+
+
+def lines(found: Found, body: str) -> list[int]:
+    """The lines of the body that the rule points at."""
+    return [finding.location.line - 2 for finding in races(found, body)]
 
 
 FILTERED = "rows = Customer.objects.filter(email=email)\n"
@@ -38,9 +42,8 @@ FILTERED = "rows = Customer.objects.filter(email=email)\n"
 @pytest.mark.parametrize(
     "test",
     [
-        "not rows",
         "not rows.exists()",
-        "not rows and not force",
+        "not rows.exists() and not force",
         "not force and not rows.first()",
         "rows.count() == 0",
         "len(rows) < 1",
@@ -60,7 +63,6 @@ def test_a_test_that_finds_none(found: Found, test: str) -> None:
     "test",
     [
         "rows.exists()",
-        "rows",
         "rows.count() > 5",
         "rows.first().active",
         "rows.first() == force",
@@ -92,6 +94,9 @@ def test_what_stands_behind_or_in_the_other_branch(found: Found) -> None:
     assert lines(found, goes_on) == []
 
 
+ONCE = f"{FILTERED}if not rows.exists():\n    Customer.objects.create(email=email)"
+
+
 @pytest.mark.parametrize(
     "declared",
     [
@@ -101,17 +106,9 @@ def test_what_stands_behind_or_in_the_other_branch(found: Found) -> None:
     ],
 )
 def test_a_unique_key_turns_the_second_row_into_an_error(found: Found, declared: str) -> None:
-    models = DJANGO + f"    {declared}\n"
-    (finding,) = found(
-        CheckThenWrite,
-        {
-            "models.py": models,
-            "app.py": "from models import Customer\ndef register(email):\n"
-            "    if not Customer.objects.filter(email=email).exists():\n"
-            "        Customer.objects.create(email=email)\n",
-        },
-    )
-    assert "its unique key then fails" in finding.message
+    (finding,) = races(found, ONCE, f"{DJANGO}    {declared}\n")
+    assert finding.message.endswith("its unique key then fails as an error nobody handles")
+    assert (finding.severity, finding.confidence) == (Severity.HIGH, Confidence.MEDIUM)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +124,13 @@ def test_a_unique_key_turns_the_second_row_into_an_error(found: Found, declared:
         "    if isinstance(error, IntegrityError):\n        return 409\n",
     ],
 )
-def test_an_application_that_answers_the_conflict(found: Found, answered: str) -> None:
-    models = DJANGO.replace("EmailField()", "EmailField(unique=True)")
-    text = f"{FILTERED}if not rows:\n    Customer.objects.create(email=email)"
-    assert lines(found, text, models) == [3]
-    assert lines(found, text, models, errors=answered) == []
+def test_an_application_that_answers_the_conflict_makes_it_milder(found: Found, answered: str) -> None:
+    unique = DJANGO.replace("EmailField()", "EmailField(unique=True)")
+    (finding,) = races(found, ONCE, unique, errors=answered)
+    assert finding.message.endswith("its unique key then fails, answered as any other")
+    assert finding.severity is Severity.MEDIUM
+    (finding,) = races(found, ONCE, errors=answered)
+    assert finding.severity is Severity.HIGH, "without a unique key there is no conflict to answer"
 
 
 def test_arguments_of_the_table_that_are_computed_leave_it_open(found: Found) -> None:

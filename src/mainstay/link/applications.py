@@ -1,20 +1,50 @@
-"""What guards every operation of an application at once: middleware and hooks before each request."""
+"""What holds for an application as a whole: middleware, hooks, and lists of what they leave open."""
 
+import re
 from collections.abc import Iterator
+
+from msgspec import Struct
 
 from mainstay.link.draft import Draft
 from mainstay.link.lookup import Lookup, at, where
 from mainstay.link.publications import IGNORED_ROLES, Publication
 from mainstay.link.refusals import UNKNOWN, Refusals, path_of
 from mainstay.link.routers import Routers
-from mainstay.link.words import sounds_authenticating
-from mainstay.model.code import Assign, Call, Name, Result, Value
+from mainstay.link.routes import VERBS
+from mainstay.link.words import snake, sounds_authenticating
+from mainstay.model.code import (
+    Assign,
+    Call,
+    Display,
+    Literal,
+    Name,
+    Operation,
+    Result,
+    ScopeKind,
+    Value,
+)
 from mainstay.model.location import Location
 from mainstay.model.system import Guard
 
 HOOKS = ("before_request", "before_app_request", "middleware", "on_request")
 ENTRIES = ("dispatch", "__call__", "process_request", "process_view")  # of a middleware class
 DJANGO = frozenset({"django", "djangorestframework", "django-ninja"})
+WHEN_CONFIGURED = "when configured"
+DEEPEST = 6  # lists put together from other lists
+
+_OPEN = re.compile(
+    r"(?:^|_)(?:public|unauth\w*|anonymous|no_?auth|no_?login|skip_(?:auth|login)|(?:auth|login|token)\w*_(?:exempt|excluded?|ignored?)"
+    r"|(?:exempt|excluded?)\w*_(?:auth|login)\w*)(?:_|$)"
+)
+_OPEN_PLACES = re.compile(
+    r"(?:^|_)(?:open|exempt(?:ed|ions?)?|allow_?list(?:ed)?|white_?list(?:ed)?|allow_?any)(?:_|$)"
+)
+_PLACES = re.compile(r"(?:^|_)(?:auth|login|paths?|ur[li]s?|routes?|endpoints?|views?|prefixes|operations?)(?:_|$)")
+_OTHER_MATTERS = re.compile(
+    r"(?:^|_)(?:csrf|cors|csp|rate|limit\w*|throttl\w*|log|logs|logging|trac\w+|metrics?|cach\w+|maintenance|tenants?"
+    r"|audit\w*|ips?|hosts?|hostnames?|origins?|domains?|keys?|redirects?|terms|captcha|2fa|mfa|otp|totp|password"
+    r"|imports?|modules?|files?|dirs?|buckets?)(?:_|$)"
+)
 
 
 class Applications:
@@ -54,7 +84,7 @@ class Applications:
             before, _, last = path_of(callee).rpartition(".")
             if before and last in HOOKS:
                 router = "" if last == "before_app_request" else self._lookup.identity(home, Name(before))
-                self._judge(draft.name, router, where(draft))
+                self._judge(draft.name, router, where(draft), is_optional(home, value))
 
     def _of_calls(self, draft: Draft) -> None:
         """`app.add_middleware(Auth)`, `app.before_request(check)`, `app.middleware("http")(check)`."""
@@ -72,16 +102,20 @@ class Applications:
 
     def _of_call(self, draft: Draft, call: Call, value: Value, router: str) -> None:
         name = self._lookup.identity(draft, value)
+        configured = is_conditional(draft, call)
         if name in self._names.classes or name in self._names.functions:
-            self._judge(name, router, at(draft, call))
+            self._judge(name, router, at(draft, call), configured)
         elif name and sounds_authenticating(name):
-            guard = Guard(name, at(draft, call), True, False, "its name says so")
-            self._by_router.setdefault(router, []).append(guard)
+            self._put(name, router, at(draft, call), "its name says so", configured)
 
-    def _judge(self, name: str, router: str, place: Location) -> None:
+    def _judge(self, name: str, router: str, place: Location, configured: bool) -> None:
         why = self._refuses(name)
         if why:
-            self._by_router.setdefault(router, []).append(Guard(name, place, True, False, why))
+            self._put(name, router, place, why, configured)
+
+    def _put(self, name: str, router: str, place: Location, why: str, configured: bool) -> None:
+        why = f"{why}, {WHEN_CONFIGURED}" if configured else why
+        self._by_router.setdefault(router, []).append(Guard(name, place, True, False, why))
 
     def _refuses(self, name: str) -> str:
         """Middleware of the project that answers 401, or 403 and is named for its check."""
@@ -123,3 +157,176 @@ class Applications:
 
 def _is_middleware(target: Value) -> bool:
     return isinstance(target, Name) and "MIDDLEWARE" in target.path
+
+
+def is_conditional(draft: Draft, call: Call) -> bool:
+    """Whether a call is made only in a branch: the application is built with or without it."""
+    scope = call.scope
+    while scope >= 0:
+        found = draft.body.scopes[scope]
+        if found.kind in (ScopeKind.IF, ScopeKind.ELSE, ScopeKind.CASE):
+            return True
+        scope = found.parent
+    return False
+
+
+def is_optional(home: Draft, value: Value) -> bool:
+    """Whether a hook is hung up by a decorator in a branch."""
+    call = home.body.statements[value.call] if isinstance(value, Result) else None
+    return isinstance(call, Call) and is_conditional(home, call)
+
+
+# --- lists of what is open to anyone ------------------------------------------------------------------
+
+
+class Exempt(Struct, frozen=True):
+    """One entry of such a list: a path, what it covers, and for which HTTP methods (none: all)."""
+
+    path: tuple[str, ...]  # by segment, `{}` for a parameter
+    below: bool  # everything under the path, too
+    methods: frozenset[str]
+    guard: Guard
+
+
+class Exemptions:
+    """Constants that list paths which need no principal, such as `PUBLIC_PATHS` or `LOGIN_EXEMPT_URLS`.
+
+    What enforces them walks the routes or stands in front of all: it is not looked for.
+    """
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._names = lookup.names
+        self._entries: dict[str, list[Exempt]] = {}  # by the last segment of the path that is no parameter
+        self._prefixes: list[Exempt] = []
+        for dotted, (draft, value, _) in self._names.variables.items():
+            if value is not None and names_open_paths(dotted) and draft.file.role not in IGNORED_ROLES:
+                self._read(dotted, draft, value)
+
+    def of(self, method: str, path: str) -> Iterator[Guard]:
+        """The declaration that the operation is public, when a list holds it."""
+        whole = segments(path)
+        key = fixed(whole)
+        if not key:
+            return
+        for entry in (*self._entries.get(key, ()), *self._prefixes):
+            if (not entry.methods or method in entry.methods) and covers(entry, whole):
+                yield entry.guard
+                return
+
+    def _read(self, dotted: str, draft: Draft, value: Value) -> None:
+        name = dotted.rpartition(".")[2]
+        guard = Guard(dotted, Location(draft.file.path, _line_of(draft, name)), False, True, f"listed in {name}")
+        by_start = self._used_by_start(draft, name)
+        for text, methods in self._paths(draft, value, frozenset(), 0):
+            written, below = literal_part(text)
+            path = segments(written)
+            if fixed(path):
+                entry = Exempt(path, below or by_start, methods, guard)
+                if entry.below:
+                    self._prefixes.append(entry)
+                else:
+                    self._entries.setdefault(fixed(path), []).append(entry)
+
+    def _paths(
+        self, draft: Draft, value: Value, methods: frozenset[str], depth: int
+    ) -> Iterator[tuple[str, frozenset[str]]]:
+        """Every path of a display, with the HTTP methods written beside it."""
+        if depth > DEEPEST:
+            return
+        if isinstance(value, Literal):
+            if isinstance(value.value, str) and is_path(value.value):
+                yield value.value, methods
+        elif isinstance(value, Display):
+            beside = frozenset(verbs_in(draft, value)) if value.kind == "tuple" else frozenset()
+            for key, item in zip(value.keys, value.items, strict=False):
+                yield from self._paths(draft, key, frozenset(verbs_in(draft, item)), depth + 1)
+            for item in value.items:
+                yield from self._paths(draft, item, beside or methods, depth + 1)
+        elif isinstance(value, Operation):
+            for operand in value.operands:
+                yield from self._paths(draft, operand, methods, depth + 1)
+        elif isinstance(value, Result):
+            call = draft.body.statements[value.call]
+            for argument in call.arguments if isinstance(call, Call) else ():
+                yield from self._paths(draft, argument, methods, depth + 1)
+        elif isinstance(value, Name):
+            placed = self._lookup.value_of(self._lookup.identity(draft, value))
+            if placed is not None and placed[1] != value:
+                yield from self._paths(*placed, methods, depth + 1)
+
+    def _used_by_start(self, draft: Draft, name: str) -> bool:
+        """Whether the file of the list compares the starts of paths with it."""
+        if "prefix" in name.lower():
+            return True
+        for each in self._names.functions.values():
+            if each.file is draft.file:
+                for statement in each.body.statements:
+                    if isinstance(statement, Call) and path_of(statement.callee).endswith(".startswith"):
+                        return True
+        return False
+
+
+def names_open_paths(dotted: str) -> bool:
+    """Whether the name of a constant says that it lists what anyone may call."""
+    word = snake(dotted)
+    if _OTHER_MATTERS.search(word):
+        return False
+    return bool(_OPEN.search(word) or (_OPEN_PLACES.search(word) and _PLACES.search(word)))
+
+
+def verbs_in(draft: Draft, value: Value) -> Iterator[str]:
+    """The HTTP methods among the items of a display, and of those inside it."""
+    for item in value.items if isinstance(value, Display) else ():
+        if isinstance(item, Literal) and isinstance(item.value, str) and item.value.upper() in VERBS:
+            yield item.value.upper()
+        elif isinstance(item, Display):
+            yield from verbs_in(draft, item)
+
+
+def is_path(text: str) -> bool:
+    return "/" in text and "://" not in text and " " not in text
+
+
+def literal_part(text: str) -> tuple[str, bool]:
+    """What a path or pattern begins with for certain, and whether anything may follow.
+
+    A pattern is not run: it is someone else's, and may take for ever.
+    """
+    text = text.removeprefix("^").replace("\\/", "/").replace("\\.", ".").replace("\\-", "-")
+    if re.search(r"[*+?\\|()\[]", text):
+        before = re.split(r"[*+?\\|()\[.$]", text)[0]
+        optional = text[len(before) :][:1] in ("?", "*") and not before.endswith("/")
+        before = before[:-1] if optional else before
+        ended = text.endswith("/?$") and text[:-3] == before
+        return before if before.endswith("/") or ended else before.rpartition("/")[0], not ended
+    return text.removesuffix("$"), False
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """The parts of a path; parameters, however written, are alike."""
+    plain = re.sub(r"\{[^}]*\}|<[^>]*>|\((?:[^()]|\([^()]*\))*\)[?*+]?", "{}", path.removeprefix("^").rstrip("$?"))
+    return tuple(part if "{}" not in part else "{}" for part in plain.split("/") if part)
+
+
+def fixed(path: tuple[str, ...]) -> str:
+    """The last part that is no parameter; "" when there is none."""
+    return next((part for part in reversed(path) if part != "{}"), "")
+
+
+def covers(entry: Exempt, path: tuple[str, ...]) -> bool:
+    """Whether a path is the entry's, or lies under it, whatever API prefix stands in front."""
+    for start in range(len(path)):
+        rest = path[start:]
+        if rest == entry.path or (entry.below and rest[: len(entry.path)] == entry.path):
+            return True
+        if not re.fullmatch(r"\{\}|api|rest|v\d+(?:\.\d+)?", path[start]):
+            return False
+    return False
+
+
+def _line_of(draft: Draft, name: str) -> int:
+    for statement in draft.body.statements:
+        if isinstance(statement, Assign) and Name(name) in statement.targets:
+            return statement.line
+    return 1

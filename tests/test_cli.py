@@ -321,3 +321,21 @@ def test_ctrl_c_ends_everything(tree: Tree, tmp_path: Path) -> None:
         time.sleep(0.02)
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+def test_the_order_of_hashes_and_the_number_of_readers_change_no_byte() -> None:
+    flawed = Path(__file__).parent.parent / "examples" / "payments_flawed"
+    pages = {
+        mainstay(
+            "review",
+            flawed,
+            "--no-cache",
+            "--format",
+            "html",
+            "--jobs",
+            jobs,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed, jobs in (("0", "1"), ("1", "2"), ("7", "3"))
+    }
+    assert len(pages) == 1

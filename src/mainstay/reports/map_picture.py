@@ -6,6 +6,7 @@ cut to what matters most, and every cut is counted in the picture.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from mainstay.model.system import Bound
@@ -126,7 +127,7 @@ def draw(view: SystemMap) -> Picture:
         right=RIGHT,
         height=max(bottoms, default=TOP) + 2,
         boxes=(*left, *right),
-        lines=tuple(sorted(lines, key=lambda line: line.bad)),
+        lines=tuple(sorted(lines, key=lambda line: (line.bad, msgspec.structs.astuple(line)))),
         left_out=tuple(_left_out(view, groups, shown)),
     )
 

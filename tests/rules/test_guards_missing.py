@@ -1,8 +1,9 @@
 """unauthenticated-operation: what is compared with what, and how sure that makes."""
 
+from tests.rules.conftest import Found
+
 from mainstay.model.finding import Confidence, Severity
 from mainstay.rules.security.unauthenticated_operation import UnauthenticatedOperation
-from tests.rules.conftest import Found
 
 APP = """
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
@@ -32,8 +33,8 @@ def place_order(session: Session, body: dict):
     session.add(Order(**body))
     session.commit()
 
-@app.get("/live")
-def live():
+@app.get("/prices")
+def prices():
     return {}
 """
     (finding,) = found(UnauthenticatedOperation, {"app.py": APP + routes})
@@ -46,8 +47,8 @@ def live():
 
 
 def test_a_single_open_operation_that_does_nothing_weighs_little(found: Found) -> None:
-    (finding,) = found(UnauthenticatedOperation, {"app.py": APP + '@app.get("/live")\ndef live(): ...\n'})
-    assert finding.message == "Nothing in this project asks who is calling: GET /live is open"
+    (finding,) = found(UnauthenticatedOperation, {"app.py": APP + '@app.get("/prices")\ndef prices(): ...\n'})
+    assert finding.message == "Nothing in this project asks who is calling: GET /prices is open"
     assert finding.severity is Severity.LOW
     assert finding.siblings == ()
 
@@ -73,7 +74,7 @@ app.include_router(guarded)
 app.include_router(opened)
 """
     (finding,) = found(UnauthenticatedOperation, {"app.py": APP + routes})
-    assert finding.message == "DELETE /orders asks nobody who they are, nor do 1 other operation beside it"
+    assert finding.message == "DELETE /orders asks nobody who they are, nor does 1 other operation beside it"
     assert (finding.severity, finding.confidence) == (Severity.HIGH, Confidence.LOW)
     assert finding.subject == "app.opened"
 

@@ -1,12 +1,12 @@
-"""check-then-write: what a test says about the look-up before it, and what the models say about a second row."""
+"""check-then-write: what a test says about the look-up ahead of it, and the models about a second row."""
 
 from textwrap import dedent, indent
 
 import pytest
+from tests.rules.conftest import Found
 
 from mainstay.model.finding import Confidence, Finding, Severity
 from mainstay.rules.integrity.check_then_write import CheckThenWrite
-from tests.rules.conftest import Found
 
 DJANGO = """
 from django.db import models
@@ -111,19 +111,30 @@ def test_a_unique_key_turns_the_second_row_into_an_error(found: Found, declared:
     assert (finding.severity, finding.confidence) == (Severity.HIGH, Confidence.MEDIUM)
 
 
-@pytest.mark.parametrize(
-    "answered",
-    [
-        "from django.db import IntegrityError\nfrom app import api\n"
-        "@api.exception_handler(IntegrityError)\ndef conflict(request, error): ...\n",
-        "from django.db import IntegrityError\nfrom app import api\n"
-        "def conflict(request, error): ...\napi.add_exception_handler(IntegrityError, conflict)\n",
-        "from django.db import IntegrityError\nfrom fastapi import FastAPI\n"
-        "def conflict(request, error): ...\napi = FastAPI(exception_handlers={IntegrityError: conflict})\n",
-        "from django.db import IntegrityError\ndef custom_exception_handler(error, context):\n"
-        "    if isinstance(error, IntegrityError):\n        return 409\n",
-    ],
-)
+CONFLICT = """
+from django.db import IntegrityError
+from fastapi import FastAPI
+api = FastAPI({given})
+
+{decorator}
+def {name}(request, error):
+    if {test}:
+        return 409
+"""
+HANDLED = [
+    CONFLICT.format(
+        given="", decorator="@api.exception_handler(IntegrityError)", name="conflict", test="error"
+    ),
+    CONFLICT.format(given="exception_handlers={IntegrityError: 1}", decorator="", name="other", test="error"),
+    CONFLICT.format(
+        given="", decorator="", name="custom_exception_handler", test="isinstance(error, IntegrityError)"
+    ),
+    CONFLICT.format(given="", decorator="", name="conflict", test="error")
+    + "api.add_exception_handler(IntegrityError, conflict)\n",
+]
+
+
+@pytest.mark.parametrize("answered", HANDLED)
 def test_an_application_that_answers_the_conflict_makes_it_milder(found: Found, answered: str) -> None:
     unique = DJANGO.replace("EmailField()", "EmailField(unique=True)")
     (finding,) = races(found, ONCE, unique, errors=answered)

@@ -39,12 +39,15 @@ _OPEN = re.compile(
 _OPEN_PLACES = re.compile(
     r"(?:^|_)(?:open|exempt(?:ed|ions?)?|allow_?list(?:ed)?|white_?list(?:ed)?|allow_?any)(?:_|$)"
 )
-_PLACES = re.compile(r"(?:^|_)(?:auth|login|paths?|ur[li]s?|routes?|endpoints?|views?|prefixes|operations?)(?:_|$)")
+_PLACES = re.compile(
+    r"(?:^|_)(?:auth|login|paths?|ur[li]s?|routes?|endpoints?|views?|prefixes|operations?)(?:_|$)"
+)
 _OTHER_MATTERS = re.compile(
     r"(?:^|_)(?:csrf|cors|csp|rate|limit\w*|throttl\w*|log|logs|logging|trac\w+|metrics?|cach\w+|maintenance|tenants?"
     r"|audit\w*|ips?|hosts?|hostnames?|origins?|domains?|keys?|redirects?|terms|captcha|2fa|mfa|otp|totp|password"
     r"|imports?|modules?|files?|dirs?|buckets?)(?:_|$)"
 )
+_PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>|\((?:[^()]|\([^()]*\))*\)[?*+]?")
 
 
 class Applications:
@@ -216,8 +219,11 @@ class Exemptions:
 
     def _read(self, dotted: str, draft: Draft, value: Value) -> None:
         name = dotted.rpartition(".")[2]
-        guard = Guard(dotted, Location(draft.file.path, _line_of(draft, name)), False, True, f"listed in {name}")
-        by_start = self._used_by_start(draft, name)
+        place = Location(draft.file.path, _line_of(draft, name))
+        guard = Guard(dotted, place, False, True, f"listed in {name}")
+        by_start = "prefix" in name.lower() or any(
+            compares_starts(each, name) for each in self._names.functions.values()
+        )
         for text, methods in self._paths(draft, value, frozenset(), 0):
             written, below = literal_part(text)
             path = segments(written)
@@ -255,17 +261,6 @@ class Exemptions:
             if placed is not None and placed[1] != value:
                 yield from self._paths(*placed, methods, depth + 1)
 
-    def _used_by_start(self, draft: Draft, name: str) -> bool:
-        """Whether the file of the list compares the starts of paths with it."""
-        if "prefix" in name.lower():
-            return True
-        for each in self._names.functions.values():
-            if each.file is draft.file:
-                for statement in each.body.statements:
-                    if isinstance(statement, Call) and path_of(statement.callee).endswith(".startswith"):
-                        return True
-        return False
-
 
 def names_open_paths(dotted: str) -> bool:
     """Whether the name of a constant says that it lists what anyone may call."""
@@ -273,6 +268,16 @@ def names_open_paths(dotted: str) -> bool:
     if _OTHER_MATTERS.search(word):
         return False
     return bool(_OPEN.search(word) or (_OPEN_PLACES.search(word) and _PLACES.search(word)))
+
+
+def compares_starts(draft: Draft, name: str) -> bool:
+    """Whether a body asks if a path starts with one of the constant's entries."""
+    calls = [each for each in draft.body.statements if isinstance(each, Call)]
+    if not any(path_of(call.callee).endswith((".startswith", "re.match")) for call in calls):
+        return False
+    read = [value for scope in draft.body.scopes for value in scope.head]
+    read += [value for call in calls for value in call.arguments]
+    return any(path_of(value).rpartition(".")[2] == name for value in read)
 
 
 def verbs_in(draft: Draft, value: Value) -> Iterator[str]:
@@ -285,7 +290,7 @@ def verbs_in(draft: Draft, value: Value) -> Iterator[str]:
 
 
 def is_path(text: str) -> bool:
-    return "/" in text and "://" not in text and " " not in text
+    return ("/" in text or text.startswith("^")) and "://" not in text and " " not in text
 
 
 def literal_part(text: str) -> tuple[str, bool]:
@@ -305,7 +310,7 @@ def literal_part(text: str) -> tuple[str, bool]:
 
 def segments(path: str) -> tuple[str, ...]:
     """The parts of a path; parameters, however written, are alike."""
-    plain = re.sub(r"\{[^}]*\}|<[^>]*>|\((?:[^()]|\([^()]*\))*\)[?*+]?", "{}", path.removeprefix("^").rstrip("$?"))
+    plain = _PARAMETER.sub("{}", path.removeprefix("^").rstrip("$?"))
     return tuple(part if "{}" not in part else "{}" for part in plain.split("/") if part)
 
 

@@ -5,6 +5,7 @@ from itertools import islice
 
 from mainstay.link.calls import Calls
 from mainstay.link.draft import Draft
+from mainstay.link.names import join
 from mainstay.link.values import given
 from mainstay.model.code import (
     Assign,
@@ -138,14 +139,14 @@ class Deadlines:
 
     def _constant(self, draft: Draft, path: str) -> tuple[Draft, Value] | None:
         """The literal value of a module's constant."""
-        head = path.partition(".")[0]
+        head, _, rest = path.partition(".")
         if head in draft.env and head not in draft.locals:
             return None
         dotted = self._calls.path(draft, path)
         names = [dotted] if isinstance(dotted, str) else []
         bound = self._calls.names.lookup(draft, head)
-        if bound and "." not in path:
-            names.append(bound)
+        if bound:
+            names.append(self._calls.names.canonical(join(bound, rest)))
         for name in names:
             variable = self._calls.names.variables.get(name)
             if variable and isinstance(variable[1], Literal | Result):

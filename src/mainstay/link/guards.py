@@ -1,41 +1,51 @@
 """Who stands before each operation: dependencies, decorators, permissions, middleware, first checks."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
-from mainstay.link.applications import Applications
+from mainstay.link.applications import Applications, Exemptions
 from mainstay.link.draft import Draft
 from mainstay.link.lookup import Lookup, Placed, at, where
 from mainstay.link.names import join
 from mainstay.link.permissions import Permissions
 from mainstay.link.publications import Publication
-from mainstay.link.refusals import UNKNOWN, Refusals, checks_caller
+from mainstay.link.refusals import UNKNOWN, Refusals, callee_name, checks_caller
 from mainstay.link.routers import Routers
+from mainstay.link.routes import Routes
+from mainstay.link.views import ENTRIES, Views
 from mainstay.link.words import (
     conventional,
+    snake,
     sounds_authenticating,
     sounds_checking,
     sounds_like_a_resource,
     sounds_optional,
     sounds_public,
 )
-from mainstay.model.code import Call, Literal, Operation, Result, Value
+from mainstay.model.code import Call, Literal, Operation, Result, Return, Use, Value
+from mainstay.model.effect import OUTSIDE, WRITES, EffectKind
 from mainstay.model.location import Location
 from mainstay.model.system import Guard
 
 HEAD_DEPTH = 2  # calls from a handler's body into which a check is followed
+FARTHEST = 60  # functions read to be sure that a handler changes nothing
+CHANGES = WRITES | OUTSIDE | {EffectKind.COMMIT}
 QUIET = frozenset({"property", "staticmethod", "classmethod", "override", "wraps"})
 
 
 class Guards:
     """Finds the guards of operations."""
 
-    def __init__(self, lookup: Lookup, routers: Routers) -> None:
+    def __init__(self, lookup: Lookup, routers: Routers, published: Sequence[Publication]) -> None:
         self._lookup = lookup
         self._names = lookup.names
         self._calls = lookup.calls
         self._routers = routers
         self._refusals = Refusals(lookup, routers)
         self._applications = Applications(lookup, routers, self._refusals)
+        self._exemptions = Exemptions(lookup)
+        self._views = Views(lookup, Routes(lookup))
+        self._handlers = {each.handler.name for each in published if not each.view}
         self._permissions = Permissions(lookup, self._refusals)
         self._judged: dict[tuple[str, int, str], Guard | None] = {}
 
@@ -60,11 +70,15 @@ class Guards:
         for placed in publication.wrappers:
             yield from self._judge(*placed)
         if publication.view:
-            yield from self._of_view(publication)
+            yield from self._of_bases(publication.view, publication.handler)
+            yield from self._permissions.of_view(publication)
+            yield from self._of_hooks(publication.view)
         else:
             yield from self._permissions.of_function(publication.handler)
         yield from self._applications.guards(publication)
         yield from self._of_head(publication.handler)
+        yield from self._of_target(publication.handler)
+        yield from self._exemptions.of(publication.operation.method, publication.operation.path)
 
     def _of_parameters(self, draft: Draft) -> Iterator[Guard]:
         for parameter in draft.body.parameters:
@@ -120,14 +134,17 @@ class Guards:
             return None
         if sounds_public(name):
             reason = self._reason(provider)
-            return Guard(name, place, False, reason is not None, reason or "declared public without a reason")
+            return Guard(name, place, False, reason is not None, reason or "")
         decorating = self._decorating(home, value)
         if decorating is not None:
             return decorating
         return self._by_doing(name, place)
 
     def _by_doing(self, name: str, place: Location) -> Guard:
-        """Whether a thing of the project refuses unknown callers: by what it does, else by its name."""
+        """Whether a thing of the project refuses unknown callers: by what it does, else by its name.
+
+        One that does not ask everybody has a reason why it is a guard, and yet does not authenticate.
+        """
         if sounds_like_a_resource(name):
             return Guard(name, place, False)
         refusal = self._refusals.of(name)
@@ -139,9 +156,11 @@ class Guards:
         if refusal is not None and refusal.code != UNKNOWN and not told:
             refusal = self._refusals.of(name, 1)  # a 403 for some other reason may lie far away
         optional = sounds_optional(name)
-        if refusal is not None and not (optional and refusal.code != 401):
-            return Guard(name, place, not optional, False, refusal.why)
-        return Guard(name, place, told, False, "its name says so" if told else "")
+        if refusal is not None:
+            lenient = optional or self._refusals.lets_missing_through(name)
+            return Guard(name, place, not lenient, False, refusal.why)
+        told_optional = optional and _CALLER.search(snake(name)) is not None
+        return Guard(name, place, told, False, "its name says so" if told or told_optional else "")
 
     def _decorating(self, home: Draft, value: Value) -> Guard | None:
         """`@method_decorator(login_required)`: the guard is the argument."""
@@ -173,8 +192,7 @@ class Guards:
 
     # --- view classes -----------------------------------------------------------------------------------
 
-    def _of_view(self, publication: Publication) -> Iterator[Guard]:
-        view = publication.view
+    def _of_bases(self, view: str, handler: Draft) -> Iterator[Guard]:
         lineage = (view, *self._calls.classes.ancestry(view))
         for name in lineage:
             if name in self._names.classes:
@@ -184,13 +202,11 @@ class Guards:
                 if known is not None and (known.authenticates or known.public):
                     yield Guard(
                         name,
-                        where(publication.handler),
+                        where(handler),
                         known.authenticates,
                         known.public,
                         "a base of the view",
                     )
-        yield from self._permissions.of_view(publication)
-        yield from self._of_hooks(view)
 
     def _of_class(self, name: str) -> Iterator[Guard]:
         """Decorators of a class, and a base of the project that is named for its check."""
@@ -209,8 +225,16 @@ class Guards:
 
     def _of_hooks(self, view: str) -> Iterator[Guard]:
         """Methods of the view that run before its handler and refuse."""
+        for function in self._views.beside(view):
+            refusal = self._refusals.here(self._names.functions[function])
+            if refusal is not None and refusal.code == UNKNOWN:
+                yield Guard(function, where(self._names.functions[function]), True, False, refusal.why)
         for method, function in self._calls.classes.methods(view).items():
             if method not in HOOKS and not sounds_checking(method):
+                continue
+            if self._emptied(view, method, function):
+                why = f"does nothing where the {method} of a base refuses"
+                yield Guard(function, where(self._names.functions[function]), False, True, why)
                 continue
             refusal = self._refusals.of(function, HEAD_DEPTH + 1)
             if refusal is None and method in DECIDING:
@@ -221,6 +245,14 @@ class Guards:
                     )
             elif refusal is not None:
                 yield Guard(function, where(self._names.functions[function]), True, False, refusal.why)
+
+    def _emptied(self, view: str, method: str, function: str) -> bool:
+        """Whether the view took a check of its bases back by a method that does nothing."""
+        if any(not isinstance(each, Use) for each in self._names.functions[function].body.statements):
+            return False
+        bases = [base for base in self._calls.classes.ancestry(view) if base in self._names.classes]
+        above = (self._calls.classes.own_methods(base).get(method) for base in bases)
+        return any(each and each != function and self._refusals.of(each, HEAD_DEPTH) for each in above)
 
     # --- the head of the body ---------------------------------------------------------------------------
 
@@ -234,6 +266,10 @@ class Guards:
             why = refusal.why if refusal else f"tests {tested}"
             yield Guard(join(draft.name, "<body>"), where(draft), True, False, why)
             return
+        for call in draft.body.statements:
+            if isinstance(call, Call) and _VERIFIES.fullmatch(callee_name(call.callee)):
+                yield Guard(callee_name(call.callee), at(draft, call), True, False, "its name says so")
+                return
         for index, target in draft.targets.items():
             call = draft.body.statements[index]
             if target.name not in self._names.functions or not isinstance(call, Call):
@@ -246,9 +282,80 @@ class Guards:
                 yield Guard(target.name, at(draft, call), True, False, why)
                 return
 
+    # --- handlers that hand on ----------------------------------------------------------------------------
+
+    def _of_target(self, draft: Draft, depth: int = 0) -> Iterator[Guard]:
+        """Of a handler that only redirects, or returns what other handlers answer: what guards those."""
+        answers = [each for each in draft.body.statements if isinstance(each, Return)]
+        if draft.body.kind != "function" or not answers:
+            return
+        redirects, guards = 0, list[Guard]()
+        for answer in answers:
+            if self._is_redirect(draft, answer.value):
+                redirects += 1
+                continue
+            found = list(self._of_other(draft, answer.value, depth)) if depth < HEAD_DEPTH else []
+            if not found:
+                return
+            guards += found
+        if guards:
+            yield from guards
+        elif redirects and not self._changes(draft):
+            why = "only redirects: what it redirects to has guards of its own"
+            yield Guard(join(draft.name, "<redirect>"), where(draft), False, True, why)
+
+    def _is_redirect(self, draft: Draft, value: Value | None, depth: int = 0) -> bool:
+        if isinstance(value, Operation) and value.operator == "if":
+            return all(self._is_redirect(draft, each, depth) for each in value.operands[1:])
+        call = draft.body.statements[value.call] if isinstance(value, Result) else None
+        if not isinstance(call, Call):
+            return False
+        if re.search(r"^redirect(?:_response|_to|_permanent)?$|_redirect$", snake(callee_name(call.callee))):
+            return True
+        target = draft.targets.get(value.call) if isinstance(value, Result) else None
+        helper = self._names.functions.get(target.name) if target else None
+        answers = [each for each in helper.body.statements if isinstance(each, Return)] if helper else []
+        return (
+            helper is not None
+            and bool(answers)
+            and depth < HEAD_DEPTH
+            and all(self._is_redirect(helper, each.value, depth + 1) for each in answers)
+        )
+
+    def _of_other(self, draft: Draft, value: Value | None, depth: int) -> Iterator[Guard]:
+        """The guards of the handler that a call goes to; dependencies are not run by such a call."""
+        target = draft.targets.get(value.call) if isinstance(value, Result) else None
+        if target is None:
+            return
+        view = target.receiver.name if target.receiver else ""
+        guards: list[Guard] = []
+        if view in self._names.classes and target.name.rpartition(".")[2] in ENTRIES:
+            guards = [*self._of_bases(view, draft), *self._of_hooks(view)]
+        elif target.name in self._handlers and target.name != draft.name:
+            handler = self._names.functions[target.name]
+            guards = [*self._of_decorators(handler), *self._of_head(handler)]
+            guards += self._of_target(handler, depth + 1)
+        yield from (guard for guard in guards if guard.authenticates or guard.public)
+
+    def _changes(self, draft: Draft) -> bool:
+        """Whether a function changes or sets off anything, itself or through calls; True when unsure."""
+        seen, work = {draft.name}, [draft]
+        while work:
+            found = work.pop()
+            if len(seen) > FARTHEST or any(e.kind in CHANGES for each in found.direct.values() for e in each):
+                return True
+            for edges in found.edges.values():
+                for edge in edges:
+                    if edge.function not in seen and edge.function in self._names.functions:
+                        seen.add(edge.function)
+                        work.append(self._names.functions[edge.function])
+        return False
+
     def _by_convention(self, publication: Publication) -> Iterator[Guard]:
         operation = publication.operation
         word = conventional(operation.path, publication.view or operation.function)
+        if word == "auth":
+            word = signing_in(operation.path)
         if word:
             why = f"`{word}` needs no principal by convention"
             yield Guard("public by convention", operation.location, False, True, why)
@@ -279,6 +386,26 @@ HOOKS = frozenset(
 DECIDING = frozenset(
     {"test_func", "has_permission", "dispatch", "get_permissions", "check_permissions", "check_access"}
 )
+
+
+_VERIFIES = re.compile(
+    r"_?(?:check|verify|validate)_(?:access_?key|token|signature|secret|hmac|api_?key|credentials|permissions?)"
+)
+_CALLER = re.compile(r"user|caller|principal|token|auth|account|identity|member|credential|api_?key")
+_SIGNING_IN = re.compile(
+    r"verify\w*|request_\w+|exchange|type|config\w*|providers?|session|code|otp|signup|discover|re_?activate"
+    r"|facebook|google|github|gitlab|apple|microsoft|linkedin"
+)
+
+
+def signing_in(path: str) -> str:
+    """The part of a path under `auth` that signs in; `auth` itself when nothing follows."""
+    parts = re.split(r"(?:^|[/^])auth(?=[/$]|$)", path.lower().replace("-", "_"), maxsplit=1)
+    tail = parts[1] if len(parts) > 1 else ""
+    last = [part for part in re.split(r"[^a-z0-9_.{}<>:]+", tail) if part and part[0] not in "{<"][-1:]
+    if not last:
+        return "auth"
+    return conventional(tail, "") or (last[0] if _SIGNING_IN.fullmatch(last[0]) else "")
 
 
 def _factory(provider: Placed) -> str:

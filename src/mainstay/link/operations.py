@@ -14,8 +14,8 @@ def find_operations(calls: Calls) -> tuple[Operation, ...]:
     """Every operation of the project's source files; all calls and decorators must be resolved."""
     lookup = Lookup(calls)
     routers = Routers(lookup)
-    guards = Guards(lookup, routers)
+    published = Publications(lookup, routers).find()
+    guards = Guards(lookup, routers, published)
     return tuple(
-        structs.replace(publication.operation, guards=guards.of(publication))
-        for publication in Publications(lookup, routers).find()
+        structs.replace(publication.operation, guards=guards.of(publication)) for publication in published
     )

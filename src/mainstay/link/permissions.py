@@ -138,13 +138,8 @@ class Permissions:
         method = methods.get("has_permission") or methods.get("has_object_permission")
         if method is not None and self._always(method):
             return Guard(name, place, False, True, "has_permission always returns True")
-        return Guard(
-            name,
-            place,
-            method is not None or sounds_authenticating(name),
-            False,
-            "a permission of the project",
-        )
+        asks = method is not None or sounds_authenticating(name)
+        return Guard(name, place, asks, False, "a permission of the project" if asks else "")
 
     def _always(self, method: str) -> bool:
         returns = [s for s in self._names.functions[method].body.statements if isinstance(s, Return)]

@@ -10,6 +10,7 @@ from mainstay.link.lookup import Lookup
 from mainstay.link.routers import Routers
 from mainstay.link.words import snake
 from mainstay.model.code import (
+    Assign,
     Attribute,
     Call,
     Display,
@@ -20,8 +21,10 @@ from mainstay.model.code import (
     Raise,
     Result,
     Return,
+    ScopeKind,
     Value,
 )
+from mainstay.model.system import Target
 
 DEEPEST = 4  # calls and wrappers looked into
 UNKNOWN, FORBIDDEN = 401, 403
@@ -46,6 +49,10 @@ _TELLS = re.compile(
     r"is_authenticated$|is_active$|is_staff$|is_superuser$|is_admin$|has_perms?$|has_permission$|is_anonymous$"
 )
 
+_MAY = re.compile(r"(?:^|\.)(?:user_)?can_\w+$|(?:^|\.)(?:is|has)_(?:allowed|access|owner|member)\w*$")
+_CALLER = re.compile(
+    r"(?:^|\.)(?:(?:session|g|request|state)\.user|current_user|request_user)$"
+)  # who is asking, as the frameworks hold it
 _SECRET = re.compile(r"(?i)(?:^|[._])(?:\w*_)?(?:secret|signature|api_?key|auth_?key|token|hmac|digest)$")
 
 
@@ -77,6 +84,18 @@ class Refusals:
             draft = self._draft(function)
             self._found[key] = self._look(draft, depth) if draft else None
         return self._found[key]
+
+    def lets_missing_through(self, function: str) -> bool:
+        """Whether it returns at once when the credential it takes as a parameter is missing."""
+        draft = self._draft(function)
+        names = {p.name for p in draft.body.parameters} if draft and draft.body.kind == "function" else set()
+        for scope in draft.body.scopes if draft else ():
+            if scope.kind is ScopeKind.IF and scope.head and scope.first < scope.last and draft:
+                first = draft.body.statements[scope.first]
+                empty = isinstance(first, Return) and first.value in (None, Literal(None))
+                if empty and names & _missing(scope.head[0]):
+                    return True
+        return False
 
     def _draft(self, function: str) -> Draft | None:
         if function in self._names.classes:
@@ -150,6 +169,8 @@ class Refusals:
             return Refusal(UNKNOWN, f"calls {target.name}")
         if word in ("compare_digest", "constant_time_compare", "construct_event", "verify_signature"):
             return Refusal(UNKNOWN, f"verifies with {name}()")
+        if word in ("loads", "unsign", "unsign_object") and _reads_signed(call, target):
+            return Refusal(UNKNOWN, f"verifies with {name}()")
         if word in ("redirect_to_login", "handle_no_permission") or path_of(call.callee).endswith(
             ("login_manager.unauthorized", "jwt.decode")
         ):
@@ -180,6 +201,17 @@ class Refusals:
         """`HTTPBearer(auto_error=False)` lets everyone pass."""
         made = self._lookup.call_of(*provider) if provider else None
         return bool(made and made[2].keyword("auto_error") == Literal(False))
+
+
+def _missing(test: Value) -> frozenset[str]:
+    """The names that a test finds empty: `not key`, `key is None`."""
+    if not isinstance(test, Operation):
+        return frozenset()
+    if test.operator == "or":
+        return frozenset[str]().union(*(_missing(each) for each in test.operands))
+    left = test.operands[0]
+    absent = test.operator == "not" or (test.operator in ("is", "==") and test.operands[-1] == Literal(None))
+    return frozenset({left.path}) if absent and isinstance(left, Name) else frozenset()
 
 
 def callee_name(callee: Value) -> str:
@@ -274,9 +306,45 @@ def checks_caller(draft: Draft) -> str:
             if found:
                 return found
     for statement in draft.body.statements:
-        if isinstance(statement, Call) and _TELLS.search(path_of(statement.callee)):
+        if isinstance(statement, Call) and (_TELLS.search(path_of(statement.callee)) or _decides(statement)):
             return path_of(statement.callee)
+    return _turned_away(draft)
+
+
+def _decides(call: Call) -> bool:
+    """`if not event.can_access(session.user)`: what the caller may do is asked."""
+    return (
+        call.fate in (Fate.TESTED, Fate.COMBINED)
+        and _MAY.search(path_of(call.callee)) is not None
+        and any(_CALLER.search(path_of(each)) for each in call.arguments)
+    )
+
+
+def _turned_away(draft: Draft) -> str:
+    """The caller whose absence ends the body at once: `if not session.user: return`."""
+    held = {
+        target.path: statement.value
+        for statement in draft.body.statements
+        if isinstance(statement, Assign) and isinstance(statement.value, Name)
+        for target in statement.targets
+        if isinstance(target, Name)
+    }
+    for scope in draft.body.scopes:
+        if scope.kind is not ScopeKind.IF or not scope.head or scope.first >= scope.last:
+            continue
+        if isinstance(draft.body.statements[scope.last - 1], Return | Raise):
+            for name in _missing(scope.head[0]):
+                path = path_of(held.get(name, Name(name)))
+                if _CALLER.search(path):
+                    return path
     return ""
+
+
+def _reads_signed(call: Call, target: Target | None) -> bool:
+    """Whether a text is read that only this service can have signed: `signing.loads(token)`."""
+    held = target.receiver.name if target and target.receiver else target.name if target else ""
+    path = f"{held} {path_of(call.callee).rpartition('.')[0]}".lower()
+    return re.search(r"itsdangerous|sign(?:er|ing|ed)|secure_\w*serializer|jws|jwt", path) is not None
 
 
 def _test_in(value: Value, depth: int = 0) -> str:

@@ -6,6 +6,7 @@ from mainstay.link.names import join
 from mainstay.link.values import given
 from mainstay.model.code import Attribute, Call, Literal, Name, Result, Value
 from mainstay.model.code import Operation as Operator
+from mainstay.model.flow import parts
 from mainstay.model.library import Callable, Route
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -90,9 +91,10 @@ class Routes:
 def takes_post(draft: Draft) -> bool:
     """Whether a function that is given every method looks for a POST."""
     if any(
-        isinstance(test, Operator) and Literal("POST") in test.operands
+        isinstance(part, Operator) and Literal("POST") in part.operands
         for scope in draft.body.scopes
         for test in scope.head
+        for part in parts(test)
     ):
         return True
     names = (

@@ -54,8 +54,16 @@ class Views:
             return self._dispatched(name) or [("", body, "")]
         return [each for each in found if each[0] in VERBS]
 
+    def beside(self, name: str) -> list[str]:
+        """The functions that run on the way to what serves, when a class of no library does."""
+        if self.is_view(name):
+            return []
+        methods = self._calls.classes.methods(name)
+        entry = next((method for method in ENTRIES if method in methods), "")
+        return [methods[method] for method in self._reached(methods, entry)] if entry else []
+
     def _dispatched(self, name: str) -> list[Served]:
-        """What a handler class of the project's own making runs: `process` of its base calls `self._process`."""
+        """What a class of no library runs: `process` of its base calls `self._process`."""
         methods = self._calls.classes.methods(name)
         entry = next((method for method in ENTRIES if method in methods), "")
         if not entry:
@@ -78,7 +86,7 @@ class Views:
         reached = self._reached(methods, entry)
         plain = entry.strip("_")
         named = [method for method in reached if method.strip("_") == plain]
-        left = [method for method, overridden in reached.items() if overridden and not sounds_checking(method)]
+        left = [method for method, below in reached.items() if below and not sounds_checking(method)]
         return (named or left[-1:] or [entry])[0]
 
     def _reached(self, methods: dict[str, str], entry: str) -> dict[str, bool]:
@@ -149,4 +157,3 @@ def _reads_own(draft: Draft) -> bool:
         isinstance(each, Call) and each.callee == Name("getattr") and each.arguments[:1] == (Name("self"),)
         for each in draft.body.statements
     )
-

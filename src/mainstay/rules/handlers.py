@@ -13,7 +13,6 @@ from mainstay.model.code import (
     Leave,
     Literal,
     Name,
-    Operation,
     Raise,
     Result,
     Return,
@@ -453,7 +452,7 @@ def empty(value: Value | None) -> bool:
         return not value.value
     if isinstance(value, Display):
         return all(map(empty, value.items)) if value.kind == "tuple" else not value.items
-    return isinstance(value, Operation) and value.operator == "-" and len(value.operands) == 1
+    return False
 
 
 def hands_back(handler: Handler) -> Statement | None:

@@ -62,6 +62,7 @@ ASKED = tuple(
     for head in ("request", "self.request")
     for part in ("GET.", "POST.", "FILES.", "data.", "query_params.", "args.", "form.", "json", "values.")
 )
+KEY = re.compile(r"(^|_)(id|pk|key)s?$")
 OWNERS = frozenset({"user", "user_id", "owner", "owner_id", "user__id"})
 PAGES = frozenset({"limit", "page_size", "per_page", "size"})
 SQL_LIMIT = re.compile(r"\blimit\s+[\d:%$?{]", re.IGNORECASE)
@@ -178,7 +179,8 @@ class Collections:
         assigned = definition(function.body, head, before)
         if assigned is not None:
             found = self.of(function, assigned[1], assigned[0], hops)
-            return larger(found, self._filled(function, head, before, hops))
+            filled = self._filled(function, head, before, hops)
+            return larger(found, few(filled) if collects_values(function, head, assigned[1]) else filled)
         for parameter in function.body.parameters:
             if parameter.name == head:
                 return self._of_parameter(function, parameter, hops)
@@ -213,7 +215,9 @@ class Collections:
         return (
             owner is not None
             and parameter.name in ("value", "values")
-            and any(name.startswith("django_filters.") or name.endswith("FilterSet") for name in owner.ancestry)
+            and any(
+                name.startswith("django_filters.") or name.endswith("FilterSet") for name in owner.ancestry
+            )
         )
 
     def _of_arguments(self, function: Function, parameter: Parameter, hops: int) -> Collection:
@@ -371,6 +375,15 @@ def distinct(value: Value) -> bool:
     if isinstance(value, Attribute | Name):
         return "." in value.path.removeprefix("self.") and last_name(value) not in ("id", "pk")
     return False
+
+
+def collects_values(function: Function, name: str, value: Value) -> bool:
+    """Whether an empty set takes up values that are no keys."""
+    call = function.body.statements[value.call] if isinstance(value, Result) else None
+    if not isinstance(call, Call) or call.callee != Name("set") or call.arguments:
+        return False
+    added = (s for s in function.body.statements if isinstance(s, Call) and fills(s, name))
+    return not any(KEY.search(last_name(item)) for call in added for item in call.arguments)
 
 
 def of_one_user(call: Call) -> bool:

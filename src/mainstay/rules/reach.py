@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from mainstay.model.code import Body, Display, Literal, Name, Operation, Raise, Return, ScopeKind, Value
+from mainstay.model import code
+from mainstay.model.code import Body, Display, Literal, Name, Raise, Return, ScopeKind, Value
 from mainstay.model.effect import Enclosure, EnclosureKind
 from mainstay.model.finding import Hop
 from mainstay.model.flow import ancestors
@@ -169,7 +170,7 @@ def answered(body: Body, statement: int, method: str) -> bool:
 
 def lets_through(test: Value, method: str) -> bool | None:
     """Whether a test of `request.method` holds for the method; None when it tests something else."""
-    if not isinstance(test, Operation) or not test.operands:
+    if not isinstance(test, code.Operation) or not test.operands:
         return None
     if test.operator == "and":
         told = [lets_through(operand, method) for operand in test.operands]

@@ -73,7 +73,10 @@ def policies(system: System) -> Iterator[Policy]:
 def decorated(function: Function, home: Function | None) -> Iterator[Policy]:
     """The retries that the decorators of a function set up."""
     for value in function.body.decorators:
-        if home is None or not isinstance(value, Result):
+        if not isinstance(value, Result):
+            yield from bare(function, path_of(value))
+            continue
+        if home is None:
             continue
         target = home.targets.get(value.call)
         if target is None or target.library is None:
@@ -84,6 +87,25 @@ def decorated(function: Function, home: Function | None) -> Iterator[Policy]:
             target.library.job and (task := home.call(value.call)).keyword("autoretry_for") is not None
         ) or (target.library.job and endless_task(task, function)):
             yield of_task(home, value.call, function, task)
+
+
+def bare(function: Function, path: str) -> Iterator[Policy]:
+    """A decorator that is not called, `@retry`: what the library does when it is told nothing."""
+    name = path.rpartition(".")[2]
+    for target in function.decorators:
+        retry = target.library.retry if target.library else None
+        if retry is not None and target.name.rpartition(".")[2] == name:
+            yield Policy(
+                location=function.location,
+                what=f"@{name}",
+                function=function,
+                first=0,
+                last=len(function.body.statements),
+                limited="limit" in retry.has,
+                paused="backoff" in retry.has,
+                choosy=not retry.on,
+                certain=target.certain,
+            )
 
 
 def of_task(home: Function, at: int, function: Function, task: Call) -> Policy:

@@ -4,10 +4,21 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from mainstay.model.code import Leave, Literal, Name, Operation, Result, Return, Scope, ScopeKind, Value
+from mainstay.model.code import (
+    Call,
+    Leave,
+    Literal,
+    Name,
+    Operation,
+    Result,
+    Return,
+    Scope,
+    ScopeKind,
+    Value,
+)
 from mainstay.model.effect import DATABASE, OUTSIDE, EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
-from mainstay.model.flow import ancestors, names, parts
+from mainstay.model.flow import ancestors, names, parts, results
 from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
 from mainstay.rules.handlers import by_hand, is_outage
@@ -45,6 +56,8 @@ BY_DESIGN = frozenset(
         *("MaxRetriesExceededError", "CancelledRun", "ObjectDoesNotExist", "DoesNotExist", "KeyError"),
     }
 )
+QUEUES = ("asyncio.QueueFull", "asyncio.QueueEmpty")
+ASKS = (".full", ".empty", ".qsize")
 FROM_ITEMS = frozenset(
     {
         "JSONDecodeError",
@@ -227,6 +240,27 @@ class BadItemEndsLoop(Rule):
             },
             why="a read time-out is no ConnectionError",
         ),
+        Example(
+            {
+                "relay.py": """
+                    import asyncio
+                    import httpx
+
+                    async def relay(client: httpx.AsyncClient, queue: asyncio.Queue):
+                        while True:  # <-
+                            event = await queue.get()
+                            try:
+                                await client.post("https://bus.test", json=event)
+                            except Exception:
+                                queue.put_nowait(event)
+
+                    async def main(client):
+                        queue = asyncio.Queue(maxsize=1000)
+                        asyncio.create_task(relay(client, queue))
+                """
+            },
+            why="putting the event back raises QueueFull, in the handler itself",
+        ),
     )
     good = (
         Example(
@@ -347,6 +381,33 @@ class BadItemEndsLoop(Rule):
                 """
             },
             why="whoever calls it starts it again",
+        ),
+        Example(
+            {
+                "progress.py": """
+                    import asyncio
+                    import httpx
+
+                    async def report(client: httpx.AsyncClient, queue: asyncio.Queue, total: int):
+                        while True:
+                            done = await queue.get()
+                            share = int(done / total * 100)
+                            try:
+                                await tell(client, share, float(total - done))
+                            except httpx.HTTPError:
+                                if not queue.full():
+                                    queue.put_nowait(done)
+
+                    async def tell(client, share, left):
+                        seconds = int(left * 60)
+                        await client.put("https://ci.test/progress", json={"share": share, "left": seconds})
+
+                    async def main(client):
+                        queue = asyncio.Queue(maxsize=100)
+                        asyncio.create_task(report(client, queue, 500))
+                """
+            },
+            why="arithmetic gives a number, and a queue that was asked has room",
         ),
     )
 
@@ -568,7 +629,8 @@ def escaping(system: System, function: Function, enclosure: Enclosure, *, batch:
     """Work in the loop whose exception nothing inside the loop catches."""
     working = {step.statement for step in system.steps(function, *WORKS) if enclosure.holds(step.statement)}
     for step in sorted(system.steps(function, EffectKind.RAISE), key=lambda step: step.depth):
-        if step.statement not in working or not telling(system, step, batch):
+        full = not batch and enclosure.holds(step.statement) and overflows(function, step)
+        if not full and (step.statement not in working or not telling(system, step, batch)):
             continue
         handlers = (
             e
@@ -578,6 +640,31 @@ def escaping(system: System, function: Function, enclosure: Enclosure, *, batch:
         if not any(catches(system, handler.caught, step.effect.target) for handler in handlers):
             return step
     return None
+
+
+def overflows(function: Function, step: Step) -> bool:
+    """Whether a queue that was built with a limit in the same file has no room, or gives nothing."""
+    name = step.effect.target
+    if step.via or name not in QUEUES or looked_first(function, step.statement):
+        return False
+    return name.endswith("Empty") or any(
+        isinstance(statement, Call)
+        and isinstance(statement.callee, Name)
+        and statement.callee.path.rpartition(".")[2].endswith("Queue")
+        and (statement.arguments or statement.keyword("maxsize") is not None)
+        for body in function.file.module.bodies
+        for statement in body.statements
+    )
+
+
+def looked_first(function: Function, statement: int) -> bool:
+    """Whether a test around the call asks the queue first."""
+    return any(
+        isinstance(callee := function.call(at).callee, Name) and callee.path.endswith(ASKS)
+        for index in ancestors(function.body, function.call(statement).scope)
+        for value in function.body.scopes[index].head
+        for at in results(value)
+    )
 
 
 def telling(system: System, step: Step, batch: bool) -> bool:

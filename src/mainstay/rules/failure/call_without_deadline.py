@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from mainstay.model.code import Assign, Name
+from mainstay.model.code import Assign, Call, Display, Literal, Name, Operation, Result, Value
 from mainstay.model.effect import EffectKind, EnclosureKind
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.location import Location
@@ -19,6 +19,14 @@ IN_PROCESS = ("threading.", "queue.", "concurrent.", "asyncio.", "multiprocessin
 MAIL = "django.core.mail."
 MAIL_SETTING = "EMAIL_TIMEOUT"  # bounds every mail that Django sends
 MAIL_HOST = "EMAIL_HOST"
+LIMITS = ("time_limit", "soft_time_limit")
+LIMIT_SETTINGS = (
+    *("CELERY_TASK_TIME_LIMIT", "CELERYD_TASK_TIME_LIMIT", "task_time_limit"),
+    *("CELERY_TASK_SOFT_TIME_LIMIT", "CELERYD_TASK_SOFT_TIME_LIMIT", "task_soft_time_limit"),
+)
+POOL_SETTINGS = ("worker_pool", "CELERY_WORKER_POOL", "CELERYD_POOL")
+POOLS = frozenset({"threads", "solo", "eventlet", "gevent"})  # these end no task that waits
+LASTING = (EffectKind.WAIT, EffectKind.RUN)
 
 
 class Wait(Struct, frozen=True):
@@ -33,6 +41,7 @@ class Wait(Struct, frozen=True):
     kinds: frozenset[EffectKind]
     certain: bool
     context: Context
+    limit: str = ""  # what ends the task that waits
 
     @property
     def location(self) -> Location:
@@ -185,6 +194,19 @@ class CallWithoutDeadline(Rule):
             },
             why="a program that hangs takes the worker's slot with it",
         ),
+        Example(
+            {
+                "tasks.py": """
+                    import requests
+                    from celery import shared_task
+
+                    @shared_task(time_limit=600)
+                    def notify(url):
+                        requests.post(url, json={})  # <-
+                """
+            },
+            why="the task's limit ends it, after ten minutes of a worker's time",
+        ),
     )
     good = (
         Example(
@@ -284,11 +306,32 @@ class CallWithoutDeadline(Rule):
             },
             why="nobody is known to wait for it but the person who started it",
         ),
+        Example(
+            {
+                "tasks.py": """
+                    import subprocess
+                    from celery import shared_task
+
+                    @shared_task(time_limit=600)
+                    def render(path):
+                        subprocess.run(["soffice", "--convert-to", "pdf", path], check=True)
+
+                    @shared_task
+                    def pack(path):
+                        subprocess.run(["tar", "czf", f"{path}.tgz", path], check=True)
+                """,
+                "settings.py": """
+                    CELERY_TASK_TIME_LIMIT = 10 * 60
+                """,
+            },
+            why="the worker ends a task that takes too long",
+        ),
     )
 
     def check(self, system: System) -> Iterator[Finding]:
         groups: dict[tuple[str, ...], list[Wait]] = {}
         reach = Reach(system)
+        self._limits = TaskLimits(system)
         for function in system.source_functions():
             for at, deadline in function.deadlines.items():
                 if deadline.bound is Bound.UNBOUNDED and (wait := self._wait(system, function, at, reach)):
@@ -303,6 +346,7 @@ class CallWithoutDeadline(Rule):
             return None
         inner, where = wrapped(system, function, at)
         waits = inner.targets[where]
+        context = reach.context(function, at)
         wait = Wait(
             function=function,
             statement=at,
@@ -312,13 +356,16 @@ class CallWithoutDeadline(Rule):
             deadline=function.deadlines[at],
             kinds=frozenset(effect.kind for effect in inner.direct.get(where, ())),
             certain=target.certain and waits.certain,
-            context=reach.context(function, at),
+            context=context,
+            limit=self._limits.of(context),
         )
         return wait if bites(wait) else None
 
     def _report(self, system: System, waits: list[Wait]) -> Finding:
         first = waits[0]
-        others = tuple(wait.location for wait in waits[1:])
+        same_socket = is_constructor(first)
+        others = tuple(wait.location for wait in waits[1:] if not same_socket or is_constructor(wait))
+        until = f", until {first.limit} ends it" if first.limit else ""
         function, at = first.function, first.statement
         path = first.context.path
         if first.inner is not function:
@@ -330,7 +377,7 @@ class CallWithoutDeadline(Rule):
             path = (Hop(first.deadline.location, "built here, without a deadline"), *path)
         path = (*path, Hop(first.inner.at(first.where), f"{first.waits} waits"))
         return self.found(
-            f"{first.waits} in {function.body.name} has no deadline{first.context.words()}: "
+            f"{first.waits} in {function.body.name} has no deadline{first.context.words()}{until}: "
             f"{first.deadline.why}.",
             function.at(at),
             clears=f"a timeout given to {first.waits}, or to the client it is called on",
@@ -377,6 +424,8 @@ def bites(wait: Wait) -> bool:
     """Whether somebody would act on it: who waits, and for whom?"""
     if wait.kinds & LEAVES:
         return True
+    if wait.limit and not wait.kinds.isdisjoint(LASTING):
+        return False
     context = wait.context
     transaction = context.held is not None and context.held.kind is EnclosureKind.TRANSACTION
     if wait.waits.startswith(IN_PROCESS):
@@ -426,6 +475,9 @@ def urgency(wait: Wait) -> tuple[bool, int, bool, Location]:
 
 
 def severity(wait: Wait) -> Severity:
+    """Worst where a row is locked or a requester waits; a task that is ended some time holds less."""
+    if wait.limit:
+        return Severity.HIGH if wait.context.held is not None else Severity.MEDIUM
     context, leaves = wait.context, bool(wait.kinds & LEAVES)
     if context.held is not None and leaves:
         return Severity.CRITICAL
@@ -434,6 +486,75 @@ def severity(wait: Wait) -> Severity:
     ):
         return Severity.LOW
     return Severity.HIGH if leaves or context.held or context.request else Severity.MEDIUM
+
+
+class TaskLimits:
+    """Tells what ends a task that takes too long: its own limit, or the one in the settings."""
+
+    def __init__(self, system: System) -> None:
+        found = list(settings(system, (*LIMIT_SETTINGS, *POOL_SETTINGS)))
+        pools = [
+            value.value for name, _, value in found if name in POOL_SETTINGS and isinstance(value, Literal)
+        ]
+        self._works = POOLS.isdisjoint(pools)
+        self._general = [(body, value) for name, body, value in found if name in LIMIT_SETTINGS]
+
+    def of(self, context: Context) -> str:
+        """The limit, in words; "" when nothing ends the work, or no task does it."""
+        if (
+            not self._works
+            or context.request
+            or context.outer is None
+            or not context.job.startswith("the task ")
+        ):
+            return ""
+        given = self._own(context.outer) or next(iter(self._general), None)
+        if given is None or given[1] == Literal(None):
+            return ""
+        seconds = number(*given)
+        return f"the task's limit of {seconds:g} s" if seconds else "the task's time limit"
+
+    def _own(self, function: Function) -> tuple[Function | None, Value] | None:
+        """The limit that the decorator of a task sets."""
+        bodies = function.file.module.bodies
+        for value in function.body.decorators if function.body.parent >= 0 else ():
+            call = bodies[function.body.parent].statements[value.call] if isinstance(value, Result) else None
+            for name in LIMITS if isinstance(call, Call) else ():
+                limit = call.keyword(name) if isinstance(call, Call) else None
+                if limit is not None:
+                    return None, limit
+        return None
+
+
+def number(function: Function | None, value: Value) -> float | None:
+    """A number written down, as a product or by itself."""
+    if isinstance(value, Literal):
+        return float(value.value) if isinstance(value.value, int | float) else None
+    if isinstance(value, Operation) and value.operator == "*" and len(value.operands) == 2:
+        one, other = (number(function, each) for each in value.operands)
+        return one * other if one is not None and other is not None else None
+    return None
+
+
+def settings(system: System, names: tuple[str, ...]) -> Iterator[tuple[str, Function, Value]]:
+    """The values of settings: assigned, or in a dict or call that configures."""
+    for function in system.source_functions():
+        if function.body.kind not in ("module", "class"):
+            continue
+        for statement in function.body.statements:
+            if isinstance(statement, Assign) and statement.value is not None:
+                for target in statement.targets:
+                    name = target.path.rpartition(".")[2] if isinstance(target, Name) else ""
+                    if name in names:
+                        yield name, function, statement.value
+                if isinstance(statement.value, Display):
+                    for key, item in zip(statement.value.keys, statement.value.items, strict=False):
+                        if isinstance(key, Literal) and key.value in names:
+                            yield str(key.value), function, item
+            elif isinstance(statement, Call):
+                for keyword in statement.keywords:
+                    if keyword.name in names:
+                        yield keyword.name, function, keyword.value
 
 
 def bounded(system: System, caller: str, at: int) -> bool:

@@ -57,6 +57,19 @@ class RetryWithoutLimit(Rule):
         ),
         Example(
             {
+                "rates.py": """
+                    import requests
+                    from tenacity import retry
+
+                    @retry
+                    def rate(currency):  # <-
+                        return requests.get(f"https://rates.test/{currency}", timeout=5).json()
+                """
+            },
+            why="the decorator alone: for ever, and without a pause",
+        ),
+        Example(
+            {
                 "mails.py": """
                     import smtplib
                     import time

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from mainstay.model.effect import WRITES, EffectKind, EnclosureKind, Step
+from msgspec import Struct
+
+from mainstay.model.effect import WRITES, Effect, EffectKind, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.system import Function, System
 from mainstay.rules.base import Example, Rule
@@ -35,6 +37,19 @@ KEPT = (
 )
 CACHES = ("redis", "cache", "memcached", "django.cache")
 DUPLICATES = frozenset({"IntegrityError", "UniqueViolation", "DuplicateKeyError"})
+
+
+class Silent(Struct, frozen=True):
+    """A handler that hides a failure, and the work it hides it of."""
+
+    handler: Handler
+    steps: tuple[Step, ...]
+    files: tuple[int, ...]
+
+    @property
+    def work(self) -> frozenset[tuple[str, Effect]]:
+        """What a called function does for it."""
+        return frozenset((step.via, step.effect) for step in self.steps if step.via)
 
 
 class SwallowedException(Rule):
@@ -148,6 +163,36 @@ class SwallowedException(Rule):
                 """
             },
             why="a full disk is taken for a kept document",
+        ),
+        Example(
+            {
+                "audit.py": """
+                    from sqlalchemy.exc import SQLAlchemyError
+                    from sqlalchemy.orm import Session
+                    from models import Entry
+
+                    def note(session: Session, text):
+                        try:
+                            try:
+                                write(session, text)
+                            except SQLAlchemyError:  # <-
+                                pass
+                            write(session, "noted")
+                        except Exception:
+                            pass
+
+                    def write(session: Session, text):
+                        session.add(Entry(text=text))
+                        session.commit()
+                """,
+                "models.py": """
+                    from sqlalchemy.orm import DeclarativeBase
+
+                    class Base(DeclarativeBase): ...
+                    class Entry(Base): ...
+                """,
+            },
+            why="two handlers around the same work are one finding",
         ),
     )
     good = (
@@ -264,11 +309,14 @@ class SwallowedException(Rule):
         for function in system.source_functions():
             if by_hand(function) or (function.kinds.isdisjoint(DONE) and not keeps(function)):
                 continue
+            silent: list[Silent] = []
             for handler in handlers(function):
                 if may_be_outage(handler, project) and idle(handler) and not expected(handler):
-                    yield from self._judge(system, handler)
+                    silent += self._judge(system, handler)
+            for alike in nested(silent):
+                yield self._report(system, alike)
 
-    def _judge(self, system: System, handler: Handler) -> Iterator[Finding]:
+    def _judge(self, system: System, handler: Handler) -> Iterator[Silent]:
         steps = likely(handler, tried_steps(system, handler, *DONE))
         steps = [step for step in steps if step.effect.target != "socket"]
         files = [at for at in range(handler.first, handler.last) if kept(handler, at)]
@@ -276,9 +324,10 @@ class SwallowedException(Rule):
             return
         if telemetry(handler, steps) or tidies(handler, steps) or (steps and all(map(cached, steps))):
             return
-        yield self._report(system, handler, steps, files)
+        yield Silent(handler, tuple(steps), tuple(files))
 
-    def _report(self, system: System, handler: Handler, steps: list[Step], files: list[int]) -> Finding:
+    def _report(self, system: System, alike: list[Silent]) -> Finding:
+        handler, steps, files = alike[0].handler, alike[0].steps, alike[0].files
         function = handler.function
         if steps:
             worst = min(steps, key=rank)
@@ -296,8 +345,28 @@ class SwallowedException(Rule):
             confidence=confidence,
             severity=weight(handler, worst),
             path=(*path, Hop(handler.location, "and the exception ends here")),
+            siblings=tuple(each.handler.location for each in alike[1:]),
             subject=f"{handler.what()} in {function.name}",
         )
+
+
+def nested(silent: list[Silent]) -> Iterator[list[Silent]]:
+    """The handlers of a function, together those around each other or the same work: the innermost first."""
+    groups: list[list[Silent]] = []
+    for each in sorted(silent, key=lambda each: (each.handler.last - each.handler.first, each.handler.first)):
+        for group in groups:
+            around = (each.handler.first <= inner.handler.first < behind(each.handler) for inner in group)
+            if any(around) or not each.work.isdisjoint(group[0].work):
+                group.append(each)
+                break
+        else:
+            groups.append([each])
+    yield from groups
+
+
+def behind(handler: Handler) -> int:
+    """Where a `try` with all its clauses ends."""
+    return max([handler.last, *(at + 1 for at in handler.does)])
 
 
 def keeps(function: Function) -> bool:

@@ -1,13 +1,27 @@
 import re
 from collections.abc import Iterator
 
-from mainstay.model.code import Call, Fate, Literal, Name, Result
+from mainstay.model.code import (
+    Assign,
+    Body,
+    Call,
+    Fate,
+    Literal,
+    Name,
+    Operation,
+    Result,
+    Return,
+    ScopeKind,
+    Statement,
+    Value,
+)
 from mainstay.model.effect import DATABASE, EffectKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Severity
-from mainstay.model.flow import ancestors, results
+from mainstay.model.flow import ancestors, parts, results
 from mainstay.model.system import Bound, Function, System
 from mainstay.rules.base import Example, Rule
 from mainstay.rules.loops import cached
+from mainstay.rules.reach import Reach
 
 DATABASE_WORK = DATABASE - {EffectKind.LOCK} | {EffectKind.COMMIT}
 WAITS = DATABASE_WORK | {
@@ -35,6 +49,8 @@ STARTING = re.compile(r"(^|_)(lifespan|startup|shutdown|bootstrap|on_start|on_st
 LOOKS = (".empty", ".qsize", ".done", ".is_alive", ".poll", ".is_set")
 COMMANDS = (".command", ".callback", ".cli_command")
 COMMAND_FOLDERS = frozenset({"cli", "commands", "cli.py"})
+ASIDE = frozenset({"examples", "example", "samples", "scripts", "docs", "demo", "benches", "benchmarks"})
+RUNNING = frozenset({"running", "started", "initialized", "initialised", "ready", "loaded", "connected"})
 LOOP_RUNNERS = (
     "asyncio.run",
     "asyncio.Runner.run",
@@ -45,7 +61,7 @@ LOOP_RUNNERS = (
 
 
 class BlockingCallInAsync(Rule):
-    """A coroutine makes a call that stops the event loop.
+    """A coroutine makes a call that blocks the event loop.
 
     One thread runs every coroutine of the process.  While it waits in a synchronous call, no other
     request is read, answered or timed out, and the health probe gets no answer either: one slow
@@ -186,6 +202,40 @@ class BlockingCallInAsync(Rule):
             },
             why="reported once, where it happens, and not again for `convert`",
         ),
+        Example(
+            {
+                "examples/ask.py": """
+                    import asyncio
+                    from clients import lookup
+
+                    async def main():
+                        await asyncio.gather(ask(1), ask(2))
+
+                    async def ask(key):
+                        return lookup(key)
+
+                    if __name__ == "__main__":
+                        asyncio.run(main())
+                """,
+                "routes.py": """
+                    from fastapi import APIRouter
+                    from clients import lookup
+
+                    router = APIRouter()
+
+                    @router.get("/names/{key}")
+                    async def name(key: str):
+                        return lookup(key)  # <-
+                """,
+                "clients.py": """
+                    import requests
+
+                    def lookup(key):
+                        return requests.get(f"https://names/{key}", timeout=5).json()
+                """,
+            },
+            why="told where the service makes the call, not where an example does",
+        ),
     )
     good = (
         Example(
@@ -303,19 +353,38 @@ class BlockingCallInAsync(Rule):
             },
             why="a mutex around a dictionary is held for microseconds",
         ),
+        Example(
+            {
+                "objects.py": """
+                    import asyncio
+                    import boto3
+
+                    client = boto3.client("s3")
+
+                    async def keys(bucket):
+                        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+                        return await asyncio.to_thread(collect, pages)
+
+                    def collect(pages):
+                        return [item["Key"] for page in pages for item in page["Contents"]]
+                """
+            },
+            why="pages are asked for where they are looped over, which a thread does",
+        ),
     )
 
     def check(self, system: System) -> Iterator[Finding]:
         alone = Alone(system)
-        causes: dict[tuple[str, int], list[tuple[Function, list[Step]]]] = {}
+        reach = Reach(system)
+        causes: dict[tuple[str, str, bool], dict[str, tuple[Function, list[Step]]]] = {}
         for function in system.source_functions():
             if not function.is_async or function.kinds.isdisjoint(WAITS) or alone.holds(function):
                 continue
-            stops = self._stops(system, function)
-            if stops:
-                causes.setdefault(self._cause(system, function, stops[0]), []).append((function, stops))
+            for step in self._stops(system, function):
+                alike = causes.setdefault(self._cause(system, function, step), {})
+                alike.setdefault(function.name, (function, []))[1].append(step)
         for found in causes.values():
-            yield self._report(system, found)
+            yield self._report(system, reach, list(found.values()))
 
     def _stops(self, system: System, function: Function) -> list[Step]:
         """The worst blocking effect of each statement of a coroutine, the worst statement first."""
@@ -328,32 +397,150 @@ class BlockingCallInAsync(Rule):
                 worst[step.statement] = step
         return sorted(worst.values(), key=rank, reverse=True)
 
-    def _cause(self, system: System, function: Function, step: Step) -> tuple[str, int]:
-        """What one change would put right: a file that uses a synchronous session, or one helper's call."""
+    def _cause(self, system: System, function: Function, step: Step) -> tuple[str, str, bool]:
+        """What one change would put right: a file's synchronous session or cache, or a helper's library."""
+        first = once(system, function, step)
         if step.effect.kind in DATABASE_WORK:
-            return function.file.path, -1
+            return function.file.path, "", first
+        if step.effect.target in QUICK:
+            return function.file.path, step.effect.target, first
         leaf, statement = bottom(system, function, step)
-        return leaf.name, statement
+        return leaf.name, leaf.targets[statement].name.partition(".")[0], first
 
-    def _report(self, system: System, found: list[tuple[Function, list[Step]]]) -> Finding:
-        found.sort(key=lambda each: rank(each[1][0]), reverse=True)
+    def _report(self, system: System, reach: Reach, found: list[tuple[Function, list[Step]]]) -> Finding:
+        found.sort(key=lambda each: (not is_program(each[0]), rank(each[1][0])), reverse=True)
         function, stops = found[0]
         step = stops[0]
         leaf, statement = bottom(system, function, step)
         others = [s.location for _, steps in found for s in steps if s.location != step.location]
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         through = f", reached through {system.functions[step.via].body.name}" if step.via else ""
+        first = once(system, function, step)
+        low = first or not any(runs(system, reach, each) for each, _ in found)
+        surely = Confidence.HIGH if step.certain else Confidence.MEDIUM
         return self.found(
-            f"{function.body.name}{more} stop{'' if more else 's'} the event loop while "
-            f"{waiting(leaf, statement, step)}{through}",
+            f"{function.body.name}{more} block{'' if more else 's'} the event loop while "
+            f"{waiting(leaf, statement, step)}{through}{', on first use' if first else ''}",
             step.location,
             path=system.trace(function, step),
             siblings=tuple(dict.fromkeys(others)),
             severity=severity(step),
-            confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
+            confidence=Confidence.LOW if low else surely,
             clears="the call is awaited on an asynchronous client, or runs on a thread",
             subject=f"{function.name} {leaf.targets[statement].name}",
         )
+
+
+def is_program(function: Function) -> bool:
+    """Whether it is an example, or a file that is run by itself."""
+    if not ASIDE.isdisjoint(function.file.path.split("/")[:-1]):
+        return True
+    module = function.file.module.bodies[0]
+    heads = (part for scope in module.scopes for head in scope.head for part in parts(head))
+    return Name("__name__") in heads
+
+
+def runs(system: System, reach: Reach, function: Function) -> bool:
+    """Whether something is known, or likely, to run a coroutine: a caller, a library, a scheduler."""
+    owner = system.classes.get(function.owner)
+    if (
+        function.callers
+        or function.body.decorators
+        or reach.request(function.name)
+        or reach.job(function.name)
+    ):
+        return True
+    if (owner is not None and owner.ancestry) or function.body.name.startswith("__"):
+        return True
+    return any(
+        part.path.rpartition(".")[2] == function.body.name
+        for body in function.file.module.bodies
+        for statement in body.statements
+        for value in read(statement)
+        for part in parts(value)
+        if isinstance(part, Name)
+    )
+
+
+def read(statement: Statement) -> Iterator[Value]:
+    """The values that a statement hands on."""
+    if isinstance(statement, Call):
+        yield from statement.arguments
+        yield from (keyword.value for keyword in statement.keywords)
+    elif isinstance(statement, Assign | Return) and statement.value is not None:
+        yield statement.value
+
+
+def once(system: System, function: Function, step: Step) -> bool:
+    """Whether the call is made on first use only: what it gave is kept, or it installs what is missing."""
+    places = [(function, step.statement), *((below, found.statement) for below, found in system.way(step))]
+    return any(keeps(below, at) or installs(below, at) for below, at in places)
+
+
+def installs(function: Function, statement: int) -> bool:
+    """Whether it runs when an import has failed."""
+    around = ancestors(function.body, function.call(statement).scope)
+    return any(
+        function.body.scopes[at].kind is ScopeKind.HANDLER
+        and any(
+            isinstance(part, Name) and part.path in ("ImportError", "ModuleNotFoundError")
+            for head in function.body.scopes[at].head
+            for part in parts(head)
+        )
+        for at in around
+    )
+
+
+def keeps(function: Function, statement: int) -> bool:
+    """Whether a test, around the call or on the way out ahead of it, asks for what the function then sets."""
+    body = function.body
+    around = set(ancestors(body, function.call(statement).scope))
+    for index, scope in enumerate(body.scopes):
+        ahead = scope.parent in around and scope.last <= statement and leaves(body, index)
+        if scope.kind is ScopeKind.IF and scope.head and (index in around or ahead):
+            asked = remembered(scope.head[0], taken=index in around)
+            if asked and (
+                asked.rpartition(".")[2].lstrip("_") in RUNNING or is_set(body, asked, scope.first)
+            ):
+                return True
+    return False
+
+
+def remembered(test: Value, *, taken: bool) -> str:
+    """What is kept from call to call, in a test that finds it missing (`taken`) or there."""
+    if isinstance(test, Operation) and test.operator == "not":
+        return remembered(test.operands[0], taken=not taken)
+    held: Value | None = None if taken else test
+    if isinstance(test, Operation) and test.operator in ("and", "or"):
+        return next(filter(None, (remembered(each, taken=taken) for each in test.operands)), "")
+    if isinstance(test, Operation) and len(test.operands) == 2:
+        one, other = test.operands
+        held = other if test.operator == ("not in" if taken else "in") else None
+        if test.operator == ("is" if taken else "is not") and other == Literal(None):
+            held = one
+    if not isinstance(held, Name):
+        return ""
+    lasting = held.path.startswith(("self.", "cls.")) or held.path.isupper() or held.path.startswith("_")
+    return held.path if lasting else ""
+
+
+def is_set(body: Body, name: str, first: int) -> bool:
+    """Whether a body assigns to that name, or puts something into it."""
+    return any(
+        target == Name(name) or (isinstance(target, Operation) and target.operands[0] == Name(name))
+        for statement in body.statements[first:]
+        if isinstance(statement, Assign)
+        for target in statement.targets
+    )
+
+
+def leaves(body: Body, scope: int) -> bool:
+    """Whether a branch ends in a `return`."""
+    block = body.scopes[scope]
+    return any(
+        isinstance(statement, Return) and statement.scope == scope
+        for statement in body.statements[block.first : block.last]
+    )
 
 
 def waiting(leaf: Function, statement: int, step: Step) -> str:

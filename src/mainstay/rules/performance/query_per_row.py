@@ -3,20 +3,49 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from mainstay.model.code import Assign, Call, Leave, Name, Operation, Result, Return, ScopeKind
+from mainstay.model.code import (
+    Assign,
+    Attribute,
+    Call,
+    Code,
+    Display,
+    Each,
+    Leave,
+    Literal,
+    Name,
+    Opaque,
+    Operation,
+    Result,
+    Return,
+    ScopeKind,
+    Value,
+)
 from mainstay.model.effect import WRITES, EffectKind, Enclosure, EnclosureKind, Step
 from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
-from mainstay.model.flow import ancestors
+from mainstay.model.flow import ancestors, names, parts
 from mainstay.model.system import Function, ProjectClass, Role, System
 from mainstay.rules.base import Example, Rule
-from mainstay.rules.loops import Collection, Collections, Size, cached, following, last_name
+from mainstay.rules.loops import (
+    Collection,
+    Collections,
+    Size,
+    cached,
+    following,
+    given,
+    last_name,
+    made_of,
+)
 from mainstay.rules.reach import Context, Reach
 
 SERIALIZERS = "rest_framework.serializers."
 OWN = ("self.", "cls.")
+SELF = frozenset({"self", "cls"})
 FAR = 3  # calls between the loop and a query that only some branches reach
 SETTLES = (EffectKind.COMMIT, EffectKind.CALL_OUT, EffectKind.SEND, EffectKind.RUN)
 COMMAND_FOLDERS = frozenset({"commands", "cli", "cli.py"})
+CHOICES = frozenset({ScopeKind.IF, ScopeKind.ELSE, ScopeKind.CASE, ScopeKind.HANDLER})
+MANAGERS = (".objects", "._default_manager", "._base_manager", ".query")
+MODELS = frozenset({"model_class", "get_model"})
 
 
 class Round(Struct, frozen=True):
@@ -26,6 +55,7 @@ class Round(Struct, frozen=True):
     loop: Enclosure
     over: Collection
     step: Step
+    only: str = ""  # what must hold, whatever the item, for the query to run
 
 
 class QueryPerRow(Rule):
@@ -192,6 +222,48 @@ class QueryPerRow(Rule):
             },
             why="the framework goes over the rows of a list and calls the method for each",
         ),
+        Example(
+            {
+                "views.py": """
+                    from django.http import HttpResponse
+                    from models import Member, Prefix
+                    from tasks import announce
+
+                    def tree(request):
+                        return HttpResponse(free(Prefix.objects.filter(kind="container")))
+
+                    def free(prefixes):
+                        return [p for p in prefixes if not Prefix.objects.filter(parent=p).exists()]  # <-
+
+                    def invite(request):
+                        if request.method == "POST":
+                            for member in Member.objects.filter(invited=False):
+                                prefix = Prefix.objects.get(pk=member.prefix_id)  # <-
+                                announce.delay(member.pk)
+                                print(prefix)
+                        return HttpResponse()
+                """,
+                "tasks.py": """
+                    from celery import shared_task
+
+                    @shared_task
+                    def announce(member): ...
+                """,
+                "urls.py": """
+                    from django.urls import path
+                    import views
+
+                    urlpatterns = [path("tree/", views.tree), path("invite/", views.invite)]
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Prefix(models.Model): ...
+                    class Member(models.Model): ...
+                """,
+            },
+            why="a child table walked by a page; a message elsewhere in the round excuses no query",
+        ),
     )
     good = (
         Example(
@@ -339,15 +411,91 @@ class QueryPerRow(Rule):
             },
             why="what was read is kept",
         ),
+        Example(
+            {
+                "sweep.py": """
+                    from django.contrib.contenttypes.models import ContentType
+                    from models import Folder
+
+                    def forget(key):
+                        for kind in ContentType.objects.all():
+                            model = kind.model_class()
+                            print(model.objects.filter(**{key: None}).count())
+
+                    def depth(folder):
+                        return 1 + max([depth(each) for each in Folder.objects.filter(parent=folder)])
+
+                    def origins():
+                        for folder in Folder.objects.all():
+                            yield origin(folder)
+
+                    def origin(folder):
+                        while folder.parent_id:
+                            folder = Folder.objects.get(pk=folder.parent_id)
+                        return folder
+                """,
+                "models.py": """
+                    from django.db import models
+
+                    class Folder(models.Model): ...
+                """,
+            },
+            why="many tables, a tree and a chain of links: no one query can do it",
+        ),
+        Example(
+            {
+                "listen.py": """
+                    from sqlalchemy import text
+                    from sqlalchemy.orm import Session
+                    from models import Order
+
+                    def announce(session: Session):
+                        for order in session.query(Order).all():
+                            session.execute(text("NOTIFY orders, :id"), {"id": order.id})
+                """,
+                "models.py": """
+                    from sqlalchemy.orm import DeclarativeBase
+
+                    class Base(DeclarativeBase): ...
+                    class Order(Base): ...
+                """,
+            },
+            why="a statement that reads nothing",
+        ),
+        Example(
+            {
+                "shop/management/commands/report.py": """
+                    from shop.management.utils import totals
+
+                    def handle():
+                        totals()
+                """,
+                "shop/management/utils.py": """
+                    from shop.models import Customer, Order
+
+                    def totals():
+                        for customer in Customer.objects.all():
+                            print(Order.objects.filter(customer=customer).count())
+                """,
+                "shop/models.py": """
+                    from django.db import models
+
+                    class Customer(models.Model): ...
+                    class Order(models.Model): ...
+                """,
+            },
+            why="a person starts it and waits for it",
+        ),
     )
 
     def check(self, system: System) -> Iterator[Finding]:
         self._tables = {each.fact.name for each in system.classes.values() if each.table}
         collections = Collections(system)
+        commands = Commands(system)
         rounds = [
             found
             for function in system.source_functions()
-            if EffectKind.READ in function.kinds and COMMAND_FOLDERS.isdisjoint(function.file.path.split("/"))
+            if EffectKind.READ in function.kinds and not commands.holds(function)
             for found in self._rounds(system, collections, function)
         ]
         seen = {(found.function.name, found.step.statement) for found in rounds}
@@ -358,14 +506,17 @@ class QueryPerRow(Rule):
         reach = Reach(system)
         causes: dict[tuple[str, str], list[tuple[list[Round], Context]]] = {}
         for each in loops.values():
+            each.sort(key=lambda found: found.only != "")
             first = each[0]
             context = reach.context(first.function, first.step.statement)
-            if not self._item_by_item(system, first, served=context.request != ""):
+            if not commands.only(reach, first.function) and not self._item_by_item(
+                system, first, served=context.request != ""
+            ):
                 helper = first.step.via or f"{first.function.name} {first.loop.first}"
                 cause = first.function.file.path, helper
                 causes.setdefault(cause, []).append((each, context))
         for alike in causes.values():
-            alike.sort(key=lambda each: -severity(each[0][0].over, each[1]))
+            alike.sort(key=lambda each: (-sure(system, each[0][0]), -severity(each[0][0].over, each[1])))
             yield self._report(system, [found for each, _ in alike for found in each], alike[0][1])
         for owner in system.classes.values():
             serializes = any(base.startswith(SERIALIZERS) for base in owner.ancestry)
@@ -411,18 +562,21 @@ class QueryPerRow(Rule):
                 continue
             items = following(function, function.body.scopes[loop.scope])
             for step in inside:
-                if step.statement in items and repeated(function, loop, step) and looks(system, step):
-                    yield Round(function, loop, over, step)
+                if step.statement not in items or not repeated(function, loop, step):
+                    continue
+                if looks(system, step) and is_one_query(system, function, loop, step):
+                    yield Round(function, loop, over, step, only_when(system, function, loop, step))
 
     def _item_by_item(self, system: System, found: Round, *, served: bool) -> bool:
         """Whether each item is a piece of work by itself: committed on its own, or sent elsewhere.
 
-        While a requester waits, a commit in a helper is no reason to query so often.
+        While a requester waits, neither a commit in a helper nor a message that does not say what was
+        read is a reason to query so often.
         """
         settling = (
             step for step in system.steps(found.function, *SETTLES) if found.loop.holds(step.statement)
         )
-        if any(not step.via or not served for step in settling):
+        if any(not served or (not step.via and feeds(found, step)) for step in settling):
             return True
         inside = [each for each in found.function.enclosures if found.loop.holds(each.first)]
         for function, statement in () if served else way(system, found.step):
@@ -437,13 +591,14 @@ class QueryPerRow(Rule):
         others = (each.step.location for each in rounds[1:])
         start = Hop(over.location or found.loop.location, f"the loop goes over {over.words}")
         served = f", for {context.request}" if context.request else ""
+        only = f", only when {found.only}" if found.only else ""
         return self.found(
-            f"{function.body.name} queries {table}{through} once for each of {over.words}{served}",
+            f"{function.body.name} queries {table}{through} once for each of {over.words}{served}{only}",
             step.location,
             path=(start, Hop(found.loop.location, found.loop.what), *system.trace(function, step)),
             siblings=tuple(dict.fromkeys(place for place in others if place != step.location)),
             severity=severity(over, context),
-            confidence=Confidence.HIGH if step.certain else Confidence.MEDIUM,
+            confidence=sure(system, found),
             clears="one query before the loop, or an eager load, gives what each round asks for",
             subject=f"{function.name} {table} {step.via}",
         )
@@ -464,8 +619,181 @@ def severity(over: Collection, context: Context) -> Severity:
     if over.size is Size.REQUEST:
         return Severity.LOW  # most send a few
     if context.request:
-        return Severity.MEDIUM if over.limited else Severity.HIGH
+        return Severity.MEDIUM if over.limited or over.handed else Severity.HIGH
     return Severity.LOW if over.limited else Severity.MEDIUM
+
+
+def sure(system: System, found: Round) -> Confidence:
+    """How sure it is that many round trips come of it, and that one query could do instead."""
+    if found.over.size is Size.REQUEST or found.over.few or found.only or writes_each(system, found):
+        return Confidence.LOW
+    return Confidence.HIGH if found.step.certain else Confidence.MEDIUM
+
+
+def writes_each(system: System, found: Round) -> bool:
+    """Whether a round that queries also writes, so that a query less saves the smaller part."""
+    function, loop = found.function, found.loop
+    read = choices(function, loop, found.step.statement)
+    return any(
+        loop.holds(step.statement)
+        and (step.must or not step.via)
+        and choices(function, loop, step.statement) <= read
+        for step in system.steps(function, *WRITES)
+    )
+
+
+def choices(function: Function, loop: Enclosure, statement: int) -> set[int]:
+    """The branches inside a loop that a statement stands in."""
+    around = ancestors(function.body, function.call(statement).scope)
+    return {at for at in around if at > loop.scope and function.body.scopes[at].kind in CHOICES}
+
+
+def feeds(found: Round, step: Step) -> bool:
+    """Whether a message is made of what was read; work of other kinds settles the item anyway."""
+    if step.effect.kind is not EffectKind.SEND:
+        return True
+    function = found.function
+    sent = Display("tuple", given(function.call(step.statement)))
+    return found.step.statement in made_of(function, sent, step.statement)
+
+
+def is_one_query(system: System, function: Function, loop: Enclosure, step: Step) -> bool:
+    """Whether one query could ask for all items: not of many tables, nor up a tree or along links."""
+    if many_tables(function, loop, step.statement):
+        return False
+    for below, statement in way(system, step):
+        if below is function or any(
+            edge.function == below.name for edges in below.edges.values() for edge in edges
+        ):
+            return False
+        around = (e for e in below.around(statement) if e.kind is EnclosureKind.LOOP and e.scope >= 0)
+        if any(below.body.scopes[each.scope].kind is ScopeKind.WHILE for each in around):
+            return False
+        if follows_link(below, statement):
+            return False
+    return True
+
+
+def many_tables(function: Function, loop: Enclosure, statement: int) -> bool:
+    """Whether the item says which table is asked."""
+    items = {name for target in function.body.scopes[loop.scope].targets for name in names(target)}
+    value = Display("tuple", given(function.call(statement)))
+    calls = [statement, *made_of(function, value, statement)]
+    if any(at >= loop.first and last_name(function.call(at).callee) in MODELS for at in calls):
+        return True
+    paths = (each.path for at in calls if isinstance(each := function.call(at).callee, Name))
+    return any(
+        path.partition(".")[0] in items and any(f"{manager}." in f"{path}." for manager in MANAGERS)
+        for path in paths
+    )
+
+
+def follows_link(function: Function, statement: int) -> bool:
+    """Whether what is asked for was read just before, so that the queries form a chain."""
+    call = function.call(statement)
+    asked = (*call.arguments, *(keyword.value for keyword in call.keywords))
+    return any(
+        effect.kind is EffectKind.READ
+        for at in made_of(function, Display("tuple", asked), statement)
+        for effect in function.direct.get(at, ())
+    )
+
+
+def only_when(system: System, function: Function, loop: Enclosure, step: Step) -> str:
+    """The test of a branch on the way to the query that asks nothing about the item, in words."""
+    for scope in choices(function, loop, step.statement):
+        if found := settled_test(function, scope, loop.first, loop.last):
+            return found
+    for below, statement in way(system, step):
+        asked = {parameter.name for parameter in below.body.parameters} - SELF
+        for scope in ancestors(below.body, below.call(statement).scope):
+            if below.body.scopes[scope].kind is ScopeKind.HANDLER:
+                return f"something fails in {below.body.name}"
+            last = below.body.scopes[scope].first
+            if found := settled_test(below, scope, 0, last, asked):
+                return found
+    return ""
+
+
+def settled_test(
+    function: Function, scope: int, first: int, last: int, items: set[str] | frozenset[str] = frozenset()
+) -> str:
+    """The test of a branch, in words, when it comes out the same for all items."""
+    found = function.body.scopes[scope]
+    test = function.body.scopes[found.of] if found.kind is ScopeKind.ELSE and found.of >= 0 else found
+    if test.kind is not ScopeKind.IF or not test.head:
+        return ""
+    held = set(items) | set(bound(function, first, last))
+    if not settled(function, test.head[0], held, first):
+        return ""
+    words = spelled(function, test.head[0])
+    return f"not {words}" if test is not found else words
+
+
+def bound(function: Function, first: int, last: int) -> Iterator[str]:
+    """The names that a stretch of code binds."""
+    for statement in function.body.statements[first:last]:
+        if isinstance(statement, Assign):
+            for target in statement.targets:
+                yield from names(target)
+    for scope in function.body.scopes:
+        if scope.first <= last and scope.last >= first:
+            for target in scope.targets:
+                yield from names(target)
+
+
+def settled(function: Function, value: Value, held: set[str], first: int) -> bool:
+    """Whether a value is the same in each round; what another function answers to no question is."""
+    for part in parts(value):
+        if isinstance(part, Each | Code | Opaque):
+            return False
+        if isinstance(part, Name) and part.path.partition(".")[0] in held - SELF:
+            return False
+        if isinstance(part, Result) and part.call >= first:
+            call = function.call(part.call)
+            if not isinstance(call.callee, Name) or call.callee.path in ("next", "input"):
+                return False
+            if not all(settled(function, each, held, first) for each in given(call)):
+                return False
+    return True
+
+
+def spelled(function: Function, value: Value) -> str:
+    """A test as written, as far as a sentence needs it."""
+    if isinstance(value, Name | Attribute):
+        return value.path
+    if isinstance(value, Result):
+        return f"{spelled(function, function.call(value.call).callee)}()"
+    if isinstance(value, Operation) and value.operator == "not":
+        return f"not {spelled(function, value.operands[0])}"
+    if isinstance(value, Operation) and value.operator == "[]":
+        return f"{spelled(function, value.operands[0])}[{spelled(function, value.operands[-1])}]"
+    if isinstance(value, Operation) and len(value.operands) == 2:
+        return f" {value.operator} ".join(spelled(function, each) for each in value.operands)
+    return repr(value.value) if isinstance(value, Literal) else "..."
+
+
+class Commands:
+    """Tells what a person starts and waits for: management commands, command lines and their helpers."""
+
+    def __init__(self, system: System) -> None:
+        self._management = {
+            file.path.rpartition("/commands/")[0]
+            for file in system.files
+            if "/management/commands/" in f"/{file.path}"
+        }
+
+    def holds(self, function: Function) -> bool:
+        folders = function.file.path.split("/")
+        return not COMMAND_FOLDERS.isdisjoint(folders) or "/".join(folders[:-1]) in self._management
+
+    def only(self, reach: Reach, function: Function) -> bool:
+        """Whether everything that leads to the function starts at a command."""
+        ways = list(reach.ways(function))
+        if any(reach.request(each.outer.name) or reach.job(each.outer.name) for each in ways):
+            return False
+        starts = [each.outer for each in ways if not each.outer.callers]
+        return len(ways) > 1 and bool(starts) and all(map(self.holds, starts))
 
 
 def passes(system: System, step: Step, seen: set[tuple[str, int]]) -> bool:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterable, Iterator
 
 from mainstay.model.effect import OUTSIDE, WRITES, EffectKind
@@ -8,6 +9,11 @@ from mainstay.rules.base import Example, Rule
 NAMED = 3  # siblings that a message names
 FEW, MOST = 3, 9  # so few gaps, or so many guarded for each, that a gap is surely none on purpose
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+APART = frozenset(
+    "admin administration internal staff manage management superuser debug ops private backoffice".split()
+)
+"""What lies under these is asked for a reason of its own, which tells nothing of what lies elsewhere."""
+GENERAL = re.compile(r"[{<(^].*|api|rest|v\d+(?:\.\d+)?|!?")  # segments that say nothing of what is served
 
 
 class UnauthenticatedOperation(Rule):
@@ -139,6 +145,39 @@ class UnauthenticatedOperation(Rule):
                 """,
             },
             "Without a default in the settings, a view of Django REST framework is open",
+        ),
+        Example(
+            {
+                "shop/auth.py": """
+                    from fastapi import Header, HTTPException
+
+                    def licence(authorization: str = Header()):
+                        if authorization != "known":
+                            raise HTTPException(401)
+
+                    def optional_licence(authorization: str | None = Header(None)):
+                        if authorization is None:
+                            return None
+                        return licence(authorization)
+                """,
+                "shop/orders.py": """
+                    from fastapi import APIRouter, Depends
+                    from sqlalchemy.orm import Session
+                    from shop.auth import licence, optional_licence
+
+                    router = APIRouter(prefix="/orders", tags=["orders"])
+
+                    @router.get("/{order_id}", dependencies=[Depends(licence)])
+                    def show(order_id: int): ...
+
+                    @router.delete("/{order_id}")
+                    def remove(order_id: int, known=Depends(optional_licence)):  # <-
+                        with Session() as session:
+                            session.delete(order_id)
+                            session.commit()
+                """,
+            },
+            "A guard that refuses wrong credentials only stops nobody who brings none",
         ),
     )
     good = (
@@ -303,23 +342,145 @@ class UnauthenticatedOperation(Rule):
             },
             "A hook of the blueprint turns unknown callers away before every view",
         ),
+        Example(
+            {
+                "shop/app.py": """
+                    from fastapi import FastAPI
+                    from shop import prices
+
+                    app = FastAPI()
+                    app.include_router(prices.router, prefix="/api")
+
+                    PUBLIC_ENDPOINTS = [("/prices/{code}", {"GET"}), ("/prices/quote", {"POST"})]
+
+                    def every_route_is_guarded(application, public=PUBLIC_ENDPOINTS):
+                        for route in application.routes:
+                            if (route.path, route.methods) not in public and not route.dependencies:
+                                raise RuntimeError(route.path)
+
+                    every_route_is_guarded(app)
+                """,
+                "shop/prices.py": """
+                    from fastapi import APIRouter, Depends, HTTPException
+                    from shop.store import change, load
+
+                    router = APIRouter(prefix="/prices")
+
+                    def current_user():
+                        raise HTTPException(401)
+
+                    @router.get("/{code}")
+                    def show(code: str):
+                        return load(code)
+
+                    @router.post("/quote")
+                    def quote(code: str):
+                        return change(code)
+
+                    @router.put("/{code}")
+                    def put(code: str, user=Depends(current_user)):
+                        return change(code)
+                """,
+                "shop/store.py": """
+                    from sqlalchemy.orm import Session
+
+                    def load(code): ...
+
+                    def change(code):
+                        with Session() as session:
+                            session.add(code)
+                            session.commit()
+                """,
+            },
+            "A list of public endpoints, which the application checks itself against, declares them",
+        ),
+        Example(
+            {
+                "shop/views.py": """
+                    from flask import Blueprint, abort, redirect, session, url_for
+
+                    bp = Blueprint("shop", __name__)
+
+                    class Page:
+                        def process(self):
+                            self.check_access()
+                            return self.show()
+
+                        def check_access(self):
+                            if session.user is None:
+                                abort(401)
+
+                        def show(self):
+                            raise NotImplementedError
+
+                    class OrderPage(Page):
+                        def show(self):
+                            return "the order"
+
+                    @bp.route("/orders/close", methods=["POST"])
+                    def close():
+                        if not session.user:
+                            abort(401)
+                        return "closed"
+
+                    @bp.route("/orders/<int:order>")
+                    def show(order):
+                        if order < 1000:
+                            return redirect(url_for("shop.old", order=order))
+                        return OrderPage().process()
+
+                    @bp.route("/orders/<int:order>/latest")
+                    def latest(order):
+                        return redirect(url_for("shop.show", order=order))
+                """,
+            },
+            "What hands on to a guarded page has its guard; what only redirects gives nothing away",
+        ),
     )
 
     def check(self, system: System) -> Iterator[Finding]:
         """Compare each open operation with those published beside it, then with the whole project."""
         guarded = [operation for operation in system.operations if operation.authenticated]
-        open_ = [o for o in system.operations if not (o.authenticated or o.public)]
-        if not open_:
-            return
-        if not guarded:
+        unguarded = [o for o in system.operations if not (o.authenticated or o.public)]
+        open_ = [o for o in unguarded if lenient(o) is None]
+        if open_ and not guarded:
             yield from self._nothing_guards(system, open_)
             return
-        groups: dict[str, list[Operation]] = {}
-        for operation in open_:
-            groups.setdefault(operation.router, []).append(operation)
-        for router, operations in groups.items():
-            siblings = [operation for operation in guarded if operation.router == router]
-            yield from self._of_router(system, operations, siblings)
+        modules = frozenset(file.name for file in system.files)
+        beside = by_router(guarded)
+        for router, operations in by_router(open_).items():
+            for group, siblings in neighbours(operations, beside.get(router, []), router in modules):
+                yield from self._of_router(system, group, siblings)
+        for router, operations in by_router([o for o in unguarded if lenient(o) is not None]).items():
+            for group, siblings in neighbours(operations, beside.get(router, []), router in modules):
+                yield from self._lets_through(system, group, siblings)
+
+    def _lets_through(
+        self, system: System, operations: list[Operation], siblings: list[Operation]
+    ) -> Iterator[Finding]:
+        """Operations whose guard only looks at callers that bring a credential; one finding for a guard."""
+        by_guard: dict[str, list[Operation]] = {}
+        for operation in operations:
+            guard = lenient(operation)
+            if guard is not None and self._rank(system, [operation]) >= Severity.HIGH:
+                by_guard.setdefault(guard.name, []).append(operation)
+        for same in by_guard.values() if len(siblings) >= len(operations) else ():
+            worst = max(same, key=lambda operation: self._rank(system, [operation]))
+            guard = lenient(worst)
+            assert guard is not None
+            others = [operation for operation in same if operation.function != worst.function]
+            more = f", as it does for {count(others)} beside it" if others else ""
+            yield self.found(
+                f"{shown(guard)} lets callers without a credential through to {spoken([worst])}{more}; "
+                f"{named(siblings)} beside it are guarded by {shown(usual_guard(siblings))}",
+                worst.location,
+                clears="a guard that refuses them, or a declaration that it is public, with the reason",
+                severity=Severity(self._rank(system, [worst]) - 1),
+                confidence=Confidence.LOW,
+                path=(Hop(worst.location, f"{spoken([worst])}: {shown(guard)}, {guard.why}"),),
+                siblings=tuple(dict.fromkeys(o.location for o in others)),
+                subject=f"{worst.router} {guard.name}",
+            )
 
     def _of_router(
         self, system: System, operations: list[Operation], siblings: list[Operation]
@@ -348,7 +509,7 @@ class UnauthenticatedOperation(Rule):
             operation.location,
             clears=f"{shown(guard)} in front of `{short(operation)}`, or a declaration that it is public",
             severity=rank,
-            confidence=Confidence.LOW if rank < Severity.HIGH else self._sure(usual),
+            confidence=self._sure(system, same, rank, usual),
             path=(
                 Hop(operation.location, f"{spoken(same)}: no guard"),
                 *(
@@ -360,13 +521,22 @@ class UnauthenticatedOperation(Rule):
             subject=operation.function,
         )
 
-    def _sure(self, usual: bool) -> Confidence:
+    def _sure(self, system: System, same: list[Operation], rank: Severity, usual: bool) -> Confidence:
+        """What only reads may be there for everybody to read."""
+        if rank < Severity.HIGH:
+            return Confidence.LOW
+        function = system.functions.get(same[0].function)
+        kinds = function.kinds if function is not None else frozenset[EffectKind]()
+        if EffectKind.READ in kinds and kinds.isdisjoint(WRITES | OUTSIDE | {EffectKind.COMMIT}):
+            return Confidence.MEDIUM
         return Confidence.HIGH if usual else Confidence.MEDIUM
 
     def _open_router(self, system: System, operations: list[Operation], siblings: list[Operation]) -> Finding:
         worst = max(operations, key=lambda operation: self._rank(system, [operation]))
         others = [operation for operation in operations if operation.function != worst.function]
-        more = f", nor do {count(others)} beside it" if others else ""
+        more = (
+            f", nor {'does' if functions(others) == 1 else 'do'} {count(others)} beside it" if others else ""
+        )
         return self.found(
             f"{spoken([worst])} asks nobody who they are{more}",
             worst.location,
@@ -405,6 +575,51 @@ class UnauthenticatedOperation(Rule):
         return Severity.LOW
 
 
+def lenient(operation: Operation) -> Guard | None:
+    """A guard that shows that it refuses, and is yet known not to ask everybody."""
+    return next((g for g in operation.guards if g.why and not g.authenticates and not g.public), None)
+
+
+def by_router(operations: Iterable[Operation]) -> dict[str, list[Operation]]:
+    groups: dict[str, list[Operation]] = {}
+    for operation in operations:
+        groups.setdefault(operation.router, []).append(operation)
+    return groups
+
+
+def neighbours(
+    operations: list[Operation], guarded: list[Operation], scattered: bool
+) -> Iterator[tuple[list[Operation], list[Operation]]]:
+    """Operations of one router with the guarded ones beside them.
+
+    Those under the same first part of the path come first.  Where there are none, it is the rest of
+    the router, unless all that joins them is the module they stand in (`scattered`).
+    """
+    areas: dict[str, list[Operation]] = {}
+    for operation in guarded:
+        areas.setdefault(area(operation), []).append(operation)
+    left: list[Operation] = []
+    groups: dict[str, list[Operation]] = {}
+    for operation in operations:
+        where = area(operation)
+        if where and where in areas:
+            groups.setdefault(where, []).append(operation)
+        else:
+            left.append(operation)
+    for where, group in groups.items():
+        yield group, areas[where]
+    if left:
+        apart = any(area(operation) in APART for operation in left)
+        rest = [o for o in guarded if not scattered and (apart or area(o) not in APART)]
+        yield left, rest
+
+
+def area(operation: Operation) -> str:
+    """The first part of the path that is neither a parameter nor common to every API."""
+    parts = re.split(r"[/^]+", operation.path.lower())
+    return next((part.strip("$") for part in parts if part and not GENERAL.fullmatch(part)), "")
+
+
 def usual_guard(operations: Iterable[Operation]) -> Guard:
     """The guard that most of the operations have."""
     counts: dict[str, int] = {}
@@ -439,5 +654,10 @@ def shown(guard: Guard) -> str:
 
 
 def count(operations: list[Operation]) -> str:
-    functions = len({operation.function for operation in operations})
-    return "1 other operation" if functions == 1 else f"{functions} other operations"
+    number = functions(operations)
+    return "1 other operation" if number == 1 else f"{number} other operations"
+
+
+def functions(operations: list[Operation]) -> int:
+    """How many functions serve the operations."""
+    return len({operation.function for operation in operations})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -221,18 +222,22 @@ class Exemptions:
         name = dotted.rpartition(".")[2]
         place = Location(draft.file.path, _line_of(draft, name))
         guard = Guard(dotted, place, False, True, f"listed in {name}")
-        by_start = "prefix" in name.lower() or any(
-            compares_starts(each, name) for each in self._names.functions.values()
-        )
         for text, methods in self._paths(draft, value, frozenset(), 0):
             written, below = literal_part(text)
             path = segments(written)
             if fixed(path):
-                entry = Exempt(path, below or by_start, methods, guard)
+                below = below or "prefix" in name.lower() or name in self._starts
+                entry = Exempt(path, below, methods, guard)
                 if entry.below:
                     self._prefixes.append(entry)
                 else:
                     self._entries.setdefault(fixed(path), []).append(entry)
+
+    @cached_property
+    def _starts(self) -> frozenset[str]:
+        """The names of everything that the starts of texts are compared with, anywhere."""
+        found = (compared_by_start(each) for each in self._names.functions.values())
+        return frozenset[str]().union(*found)
 
     def _paths(
         self, draft: Draft, value: Value, methods: frozenset[str], depth: int
@@ -270,14 +275,14 @@ def names_open_paths(dotted: str) -> bool:
     return bool(_OPEN.search(word) or (_OPEN_PLACES.search(word) and _PLACES.search(word)))
 
 
-def compares_starts(draft: Draft, name: str) -> bool:
-    """Whether a body asks if a path starts with one of the constant's entries."""
+def compared_by_start(draft: Draft) -> frozenset[str]:
+    """The last names of what a body asks the starts of texts for, or walks through to ask it."""
     calls = [each for each in draft.body.statements if isinstance(each, Call)]
     if not any(path_of(call.callee).endswith((".startswith", "re.match")) for call in calls):
-        return False
+        return frozenset()
     read = [value for scope in draft.body.scopes for value in scope.head]
     read += [value for call in calls for value in call.arguments]
-    return any(path_of(value).rpartition(".")[2] == name for value in read)
+    return frozenset(path_of(value).rpartition(".")[2] for value in read)
 
 
 def verbs_in(draft: Draft, value: Value) -> Iterator[str]:

@@ -197,11 +197,6 @@ class Carrying:
             return self._conditional(operands)
         if operator == "+":
             return self._text(parts_of(value))
-        if operator == ":=":
-            taint = self.taint(operands[-1])
-            if isinstance(operands[0], Name):
-                self._env[operands[0].path] = taint
-            return taint
         if operator in ("and", "or", "*", "**", "await", "/", "%", "|"):
             return joined(*[self.taint(each) for each in operands])
         return NOTHING

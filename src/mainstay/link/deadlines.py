@@ -200,7 +200,7 @@ class Deadlines:
             return None
         if isinstance(value, Result):
             return self._built_by(draft, value.call, depth)
-        if isinstance(value, Operation) and value.operator in ("or", "if", "await", ":="):
+        if isinstance(value, Operation) and value.operator in ("or", "if", "await"):
             for operand in value.operands:
                 found = self._construction(draft, operand, depth + 1)
                 if found:

@@ -226,7 +226,7 @@ class Guards:
     def _of_hooks(self, view: str) -> Iterator[Guard]:
         """Methods of the view that run before its handler and refuse."""
         for function in self._views.beside(view):
-            refusal = self._refusals.here(self._names.functions[function])
+            refusal = self._refusals.of(function, 0)
             if refusal is not None and refusal.code == UNKNOWN:
                 yield Guard(function, where(self._names.functions[function]), True, False, refusal.why)
         for method, function in self._calls.classes.methods(view).items():

@@ -100,7 +100,7 @@ class Values(Annotations):
                 if found is not None and found is not PLAIN:
                     return found
             return None
-        if value.operator in ("await", ":="):
+        if value.operator == "await":
             return self.known(draft, value.operands[-1])
         if value.operator == "/" and value.operands:  # `folder / name`
             base = self.known(draft, value.operands[0])

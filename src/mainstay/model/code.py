@@ -62,7 +62,8 @@ class Operation(Struct, frozen=True, array_like=True, tag=6):
 
     `operator` is as written (`+`, `==`, `not in`, `and`), or one of: `[]` (subscript: base, key),
     `:` (slice), `if` (conditional expression: test, then, else), `*` with one operand (spread),
-    `**` with one operand (dict spread), `await` (of something that is not a call), `:=`.
+    `**` with one operand (dict spread), `await` (of something that is not a call).  `a := b` is an
+    assignment and the value `b`.
     """
 
     operator: str

@@ -165,3 +165,17 @@ def test_arguments_of_the_table_that_are_computed_leave_it_open(found: Found) ->
     ):
         (finding,) = found(CheckThenWrite, {"models.py": models, "app.py": text})
         assert words in finding.message, models
+
+
+def test_a_lazy_query_that_is_tested_is_a_look_up(found: Found) -> None:
+    files = {
+        "models.py": "from django.db import models\nclass Tag(models.Model):\n    name = models.TextField()\n",
+        "views.py": """
+            from models import Tag
+            def tag(name):
+                rows = Tag.objects.filter(name=name)
+                if not rows:
+                    Tag.objects.create(name=name)
+        """,
+    }
+    assert [str(finding.location) for finding in found(CheckThenWrite, files)] == ["views.py:6"]

@@ -3,7 +3,7 @@
 from mainstay.link.calls import Calls
 from mainstay.link.direct import Direct, short
 from mainstay.link.draft import Draft
-from mainstay.model.code import Call, Name, Result, ScopeKind, Value
+from mainstay.model.code import Call, Name, Operation, Result, ScopeKind, Value
 from mainstay.model.effect import OUTSIDE, Effect, EffectKind
 from mainstay.model.flow import definition
 from mainstay.model.system import Type
@@ -13,13 +13,17 @@ CONSUMERS = frozenset(
 )
 
 
+LOADING = frozenset({ScopeKind.FOR, ScopeKind.COMPREHENSION, ScopeKind.IF, ScopeKind.WHILE})
+
+
 def loading(draft: Draft, calls: Calls, direct: Direct) -> dict[int, Effect]:
     """The reads of lazy queries and requests of lazy pages, at the call that built or consumes each."""
     found: dict[int, Effect] = {}
     for scope in draft.body.scopes:
-        if scope.kind in (ScopeKind.FOR, ScopeKind.COMPREHENSION) and scope.head:
-            read = _read(draft, calls, scope.head[0], blocking=not scope.is_async)
-            at = _built_at(draft, scope.head[0], scope.first)
+        if scope.kind in LOADING and scope.head:
+            value = bare(scope.head[0])
+            read = _read(draft, calls, value, blocking=not scope.is_async)
+            at = _built_at(draft, value, scope.first)
             if read is not None and at is not None:
                 found[at] = direct.intern(read)
     for at, target in draft.targets.items():
@@ -31,16 +35,18 @@ def loading(draft: Draft, calls: Calls, direct: Direct) -> dict[int, Effect]:
     return found
 
 
+def bare(value: Value) -> Value:
+    """What is looped over or tested, without a `not`."""
+    if isinstance(value, Operation) and value.operator == "not" and len(value.operands) == 1:
+        return value.operands[0]
+    return value
+
+
 def _read(draft: Draft, calls: Calls, value: Value, *, blocking: bool) -> Effect | None:
     known = calls.known(draft, value)
     if not isinstance(known, Type):
         return None
-    names = (
-        [known.name, *calls.classes.ancestry(known.name)]
-        if known.name in calls.names.classes
-        else [known.name]
-    )
-    for name in names:
+    for name in (known.name, *calls.ancestry(known.name)):
         for ancestor in calls.knowledge.ancestry(name):
             library = calls.knowledge.type(ancestor)
             if library and library.loads:

@@ -78,9 +78,8 @@ def is_result(function: Function, value: Value, at: int, lookup: int, hops: int 
         return False
     if isinstance(value, Result):
         return value.call == lookup or _passes_on(function, value.call, lookup, hops - 1)
-    if isinstance(value, Operation) and value.operator in ("await", ":=", "[]", "or"):
-        inner = value.operands[-1] if value.operator == ":=" else value.operands[0]
-        return is_result(function, inner, at, lookup, hops - 1)
+    if isinstance(value, Operation) and value.operator in ("await", "[]", "or"):
+        return is_result(function, value.operands[0], at, lookup, hops - 1)
     if isinstance(value, Name) and "." not in value.path:
         assigned = definition(function.body, value.path, at)
         return assigned is not None and is_result(function, assigned[1], assigned[0], lookup, hops - 1)

@@ -480,7 +480,8 @@ def repeated_row(steps: list[Step]) -> Step | None:
             not asked
             and commits
             and any(
-                s.effect.kind is EffectKind.CALL_OUT and s.statement > commits[0] and s.must for s in steps
+                s.effect.kind is EffectKind.CALL_OUT and s.statement > commits[0] and (s.must or not s.via)
+                for s in steps
             )
         ):
             return step

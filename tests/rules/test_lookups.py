@@ -169,7 +169,7 @@ def test_arguments_of_the_table_that_are_computed_leave_it_open(found: Found) ->
 
 def test_a_lazy_query_that_is_tested_is_a_look_up(found: Found) -> None:
     files = {
-        "models.py": "from django.db import models\nclass Tag(models.Model):\n    name = models.TextField()\n",
+        "models.py": "from django.db import models\nclass Tag(models.Model): name = models.TextField()\n",
         "views.py": """
             from models import Tag
             def tag(name):

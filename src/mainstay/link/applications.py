@@ -15,6 +15,7 @@ from mainstay.link.routes import VERBS
 from mainstay.link.words import snake, sounds_authenticating
 from mainstay.model.code import (
     Assign,
+    Attribute,
     Call,
     Display,
     Literal,
@@ -28,6 +29,7 @@ from mainstay.model.location import Location
 from mainstay.model.system import Guard
 
 HOOKS = ("before_request", "before_app_request", "middleware", "on_request")
+ADDING = (*HOOKS, "add_middleware")
 ENTRIES = ("dispatch", "__call__", "process_request", "process_view")  # of a middleware class
 DJANGO = frozenset({"django", "djangorestframework", "django-ninja"})
 WHEN_CONFIGURED = "when configured"
@@ -99,7 +101,10 @@ class Applications:
             if isinstance(callee, Result):
                 inner = draft.body.statements[callee.call]
                 callee = inner.callee if isinstance(inner, Call) else callee
-            before, _, last = path_of(callee).rpartition(".")
+            path = callee.path if isinstance(callee, Name | Attribute) else ""
+            if not path.endswith(ADDING):
+                continue
+            before, _, last = path.rpartition(".")
             if before and (last in HOOKS or last == "add_middleware"):
                 router = self._lookup.identity(draft, Name(before))
                 self._of_call(draft, statement, statement.arguments[0], router)
@@ -277,6 +282,12 @@ def names_open_paths(dotted: str) -> bool:
 
 def compared_by_start(draft: Draft) -> frozenset[str]:
     """The last names of what a body asks the starts of texts for, or walks through to ask it."""
+    for statement in draft.body.statements:
+        callee = statement.callee if isinstance(statement, Call) else None
+        if isinstance(callee, Name | Attribute) and callee.path.endswith(("startswith", "match")):
+            break
+    else:
+        return frozenset()
     calls = [each for each in draft.body.statements if isinstance(each, Call)]
     if not any(path_of(call.callee).endswith((".startswith", "re.match")) for call in calls):
         return frozenset()

@@ -231,10 +231,11 @@ class Calls(Values):
         library = target.library
         if library is None:
             return Type(name) if self.knowledge.type(name) else None
-        for argument in (*call.arguments, *(keyword.value for keyword in call.keywords)):
-            given = self.known(draft, argument) if library.returns_for else None
-            if isinstance(given, str) and given in library.returns_for:
-                return Type(library.returns_for[given])
+        if library.returns_for:
+            for argument in (*call.arguments, *(keyword.value for keyword in call.keywords)):
+                given = self.known(draft, argument)
+                if isinstance(given, str) and given in library.returns_for:
+                    return Type(library.returns_for[given])
         if library.returns_class:
             return library.returns_class
         if library.returns:

@@ -21,6 +21,7 @@ class Draft:
         "file",
         "index",
         "locals",
+        "looked_up",
         "name",
         "owner",
         "parent",
@@ -41,6 +42,7 @@ class Draft:
         self.owner = owner  # dotted name of the class whose method (or nested function) it is
         self.parent = parent
         self.state = 0  # 0 untouched, 1 being resolved, 2 resolved
+        self.looked_up: dict[str, str | None] = {}  # what names not bound here mean, once asked
         self.locals: dict[str, str] = {}  # names bound by import, def or class -> dotted name
         self.bound: set[str] = set()  # names that parameters, assignments and loops bind here
         self.env: dict[str, Known] = {}  # local variables and parameters

@@ -81,18 +81,7 @@ class Effects:
         summary: Summary = {}
         for at in places:
             must = at in always
-            for found in self._at(draft, at):
-                found = Occurrence(
-                    found.effect,
-                    at,
-                    found.via,
-                    found.must and must,
-                    found.certain,
-                    found.precedes_commit or at < last,
-                    found.follows_commit or at > first_sure,
-                    found.depth,
-                    found.below,
-                )
+            for found in self._at(draft, at, must, at < last, at > first_sure):
                 keep(summary, found)
         return limited(summary)
 
@@ -110,14 +99,14 @@ class Effects:
             )
         ]
 
-    def _at(self, draft: Draft, at: int) -> Iterator[Occurrence]:
-        """What one statement does, before the function's own order and conditions are considered."""
+    def _at(self, draft: Draft, at: int, must: bool, before: bool, after: bool) -> Iterator[Occurrence]:
+        """What one statement does: whether surely, and before or after a commit of the same body."""
         target = draft.targets.get(at)
         certain = target is None or target.certain
         receiver = target.receiver if target else None
         for effect in (*draft.direct.get(at, ()), *self._raised(draft, at)):
             if effect.kind is not EffectKind.RAISE or self._escapes(draft, at, effect.target):
-                yield Occurrence(effect, at, must=True, certain=certain)
+                yield Occurrence(effect, at, "", must, certain, before, after)
         for edge in draft.edges.get(at, ()):
             if not edge.now:
                 continue
@@ -132,10 +121,10 @@ class Effects:
                     effect if seen is effect else self._direct.intern(seen),
                     at,
                     edge.function,
-                    below.must,
+                    must and below.must,
                     certain and below.certain,
-                    below.precedes_commit,
-                    below.follows_commit,
+                    before or below.precedes_commit,
+                    after or below.follows_commit,
                     below.depth + 1,
                     effect if seen is not effect else None,
                 )

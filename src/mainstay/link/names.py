@@ -134,6 +134,11 @@ class Names:
 
     def lookup(self, draft: Draft, name: str) -> str | None:
         """What a bare name in that body is bound to by import or definition, innermost first."""
+        if name not in draft.looked_up:
+            draft.looked_up[name] = self._look_up(draft, name)
+        return draft.looked_up[name]
+
+    def _look_up(self, draft: Draft, name: str) -> str | None:
         scope: Draft | None = draft
         while scope is not None:
             bound = scope.locals.get(name)

@@ -136,6 +136,7 @@ class Bench:
 
     def _reviewing(self, cache: Path) -> tuple[list[str], dict[str, str]]:
         environment = {**os.environ, "PYTHONPATH": str(SOURCES), "MAINSTAY_CACHE_DIR": str(cache)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code
         return [sys.executable, "-m", "mainstay", "review", str(self._tree)], environment
 
     def _review(self, cache: Path) -> None:

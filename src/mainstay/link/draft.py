@@ -2,6 +2,7 @@
 
 from mainstay.model.code import Body
 from mainstay.model.effect import Effect, Enclosure
+from mainstay.model.library import Callable
 from mainstay.model.system import Edge, File, Target, Type
 
 Known = Type | str  # a value of that type, or the project's or library's thing of that dotted name
@@ -23,6 +24,7 @@ class Draft:
         "locals",
         "looked_up",
         "name",
+        "notable",
         "owner",
         "parent",
         "results",
@@ -51,6 +53,7 @@ class Draft:
         self.decorators: tuple[Target, ...] = ()
         self.returned: Known | None = None
         self.yielded: Known | None = None
+        self.notable: tuple[tuple[int, Target, Callable], ...] | None = None  # see `Lookup.notable`
         self.edges: dict[int, tuple[Edge, ...]] = {}
         self.direct: dict[int, tuple[Effect, ...]] = {}
         self.enclosures: tuple[Enclosure, ...] = ()

@@ -47,10 +47,9 @@ class _Jobs:
 
     def _of_calls(self, draft: Draft) -> Iterator[Job]:
         """Functions that a call registers as a job, or that a call starts and that never end."""
-        for index, target in draft.targets.items():
+        for index, _, library in self._lookup.notable(draft):
             call = draft.body.statements[index]
-            library = self._lookup.knowledge_of(target)
-            if library is None or not isinstance(call, Call):
+            if not isinstance(call, Call):
                 continue
             if library.job is not None:
                 yield from self._registered(draft, call, library)

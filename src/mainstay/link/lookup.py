@@ -192,6 +192,17 @@ class Lookup:
         if not found:
             yield draft, value
 
+    def notable(self, draft: Draft) -> tuple[tuple[int, Target, Callable], ...]:
+        """The calls that publish, mount, register or start something, and what is known of them."""
+        if draft.notable is None:
+            draft.notable = tuple(
+                (index, target, library)
+                for index, target in draft.targets.items()
+                if (library := self.knowledge_of(target)) is not None
+                and (library.route or library.mounts is not None or library.job or library.runs)
+            )
+        return draft.notable
+
     def knowledge_of(self, target: Target | None) -> Callable | None:
         """What a library says of a callable, also where a method of the project overrides it."""
         if target is None or target.library is not None:

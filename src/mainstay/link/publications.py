@@ -152,10 +152,9 @@ class Publications:
     # --- calls that name the handler ------------------------------------------------------------------
 
     def _of_calls(self, draft: Draft) -> Iterator[Publication]:
-        for index, target in draft.targets.items():
-            library = self._lookup.knowledge_of(target)
+        for index, _, library in self._lookup.notable(draft):
             call = draft.body.statements[index]
-            if library is None or library.route is None or library.route.handler is None:
+            if library.route is None or library.route.handler is None:
                 continue
             if isinstance(call, Call):
                 yield from self._of_call(draft, index, call, library.route)

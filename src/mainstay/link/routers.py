@@ -113,10 +113,9 @@ class Routers:
         return given(call, library.mounts)
 
     def _find_mounts(self, draft: Draft) -> None:
-        for index, target in draft.targets.items():
-            library = self._lookup.knowledge_of(target)
+        for index, target, library in self._lookup.notable(draft):
             call = draft.body.statements[index]
-            if library is None or not isinstance(call, Call):
+            if not isinstance(call, Call):
                 continue
             if library.route is not None and library.route.handler is not None:
                 value = given(call, library.route.handler)

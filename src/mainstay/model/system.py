@@ -135,8 +135,11 @@ class Function(Struct, frozen=True, eq=False):
 
     def calls(self) -> Iterator[tuple[int, Call, Target]]:
         """Every call that resolves, in order."""
+        statements = self.body.statements
         for index, target in self.targets.items():
-            yield index, self.call(index), target
+            found = statements[index]
+            if isinstance(found, Call):
+                yield index, found, target
 
     def at(self, statement: int) -> Location:
         """Where that statement stands."""

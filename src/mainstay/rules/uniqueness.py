@@ -51,7 +51,7 @@ def answered(system: System) -> bool:
             handles = last in HANDLED_BY or (asked and last == "isinstance")
             if handles and any(_names_conflict(value) for value in statement.arguments):
                 return True
-            handlers = statement.keyword("exception_handlers")
+            handlers = statement.keyword("exception_handlers") if statement.keywords else None
             if handlers is not None and _names_conflict(handlers):
                 return True
     return False

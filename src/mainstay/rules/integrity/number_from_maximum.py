@@ -217,11 +217,13 @@ def reads_maximum(function: Function, at: int) -> bool:
 
 def names_maximum(function: Function) -> bool:
     """Whether a body mentions a maximum of the database at all."""
-    for _, call, target in function.calls():
+    for at, target in function.targets.items():
         if is_maximum(target.name):
             return True
-        runs = target.library is not None and target.library.executes is not None
-        if runs and any("max(" in (text_of(argument) or "").lower() for argument in call.arguments):
+        if target.library is None or target.library.executes is None:
+            continue
+        call = function.call(at)
+        if any("max(" in (text_of(argument) or "").lower() for argument in call.arguments):
             return True
     return False
 

@@ -39,6 +39,7 @@ POOLS = frozenset(
         "aiohttp.ClientSession",
     }
 )
+BUILT = ENGINES | POOLS
 CLOSES = frozenset({"close", "aclose", "dispose", "disconnect", "enter_context", "enter_async_context"})
 SHARES = frozenset({"connection_pool", "transport", "poolclass"})  # given, it owns no connections
 SETUP = frozenset({"__init__", "__new__", "__aenter__", "__enter__", "__post_init__", "lifespan", "main"})
@@ -204,9 +205,10 @@ class ClientPerCall(Rule):
         for function in system.source_functions():
             if function.body.kind != "function" or function.body.name in SETUP:
                 continue
-            for statement, call, target in function.calls():
-                if target.name not in ENGINES | POOLS or not target.certain:
+            for statement, target in function.targets.items():
+                if target.name not in BUILT or not target.certain:
                     continue
+                call = function.call(statement)
                 if kept(system, function, statement, call):
                     continue
                 context = reach.context(function, statement)

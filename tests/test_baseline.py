@@ -24,9 +24,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_waived_in_place_needs_no_baseline(tmp_path: Path) -> None:
+def test_what_is_suppressed_in_place_needs_no_baseline(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
-    file.write_text(write_baseline([result("f1", "b.py", Standing.WAIVED)]))
+    file.write_text(write_baseline([result("f1", "b.py", Standing.SUPPRESSED)]))
     assert read_baseline(file) == frozenset()
 
 

@@ -96,7 +96,7 @@ def test_what_a_review_says(tree: Tree) -> None:
     found = run(root).review
     assert [(r.finding.message, r.standing, r.reason) for r in found.results] == [
         ("pay is slow", Standing.OPEN, ""),
-        ("refund is slow", Standing.WAIVED, "settled nightly"),
+        ("refund is slow", Standing.SUPPRESSED, "settled nightly"),
     ]
     assert [notice.message for notice in found.notices] == [
         "1 finding is too unsure to show; --confidence low shows all."
@@ -121,7 +121,7 @@ def test_a_baseline_survives_moved_lines(tree: Tree, tmp_path: Path) -> None:
     assert standings(run(root, baseline=file)) == {
         "ship is slow": "open",
         "pay is slow": "baselined",
-        "refund is slow": "waived",
+        "refund is slow": "suppressed",
     }
     with pytest.raises(BaselineError):
         run(root, baseline=tmp_path / "none.json")

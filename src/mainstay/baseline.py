@@ -35,7 +35,7 @@ def read_baseline(path: Path) -> frozenset[str]:
 
 
 def write_baseline(results: Iterable[Result]) -> str:
-    """The text of a baseline that holds every finding not waived in place, one to a line."""
+    """The text of a baseline that holds every finding not suppressed in place, one to a line."""
     entries = [
         {
             "fingerprint": result.fingerprint,
@@ -44,7 +44,7 @@ def write_baseline(results: Iterable[Result]) -> str:
             "message": result.finding.message,
         }
         for result in results
-        if result.standing is not Standing.WAIVED
+        if result.standing is not Standing.SUPPRESSED
     ]
     entries.sort(key=lambda entry: (entry["path"], entry["rule"], entry["fingerprint"]))
     lines = ",\n".join("  " + json.dumps(entry) for entry in entries)

@@ -19,7 +19,7 @@ from mainstay.budgets import STANDARD, Budgets
 from mainstay.model.finding import Confidence, Severity
 from mainstay.sources.discovery import Selection
 from mainstay.sources.reading import Unreadable, content_of
-from mainstay.waivers import suggestion
+from mainstay.suppressions import suggestion
 
 OWN_FILE = "mainstay.toml"
 SHARED_FILE = "pyproject.toml"

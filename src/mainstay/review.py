@@ -22,7 +22,7 @@ from mainstay.rules.catalogue import all_rules
 from mainstay.sources.cache import Cache
 from mainstay.sources.discovery import discover
 from mainstay.sources.reading import Progress, collector_paused, read_files
-from mainstay.waivers import apply_waivers
+from mainstay.suppressions import apply_suppressions
 
 
 class Reach(Struct, frozen=True):
@@ -49,7 +49,7 @@ class Outcome(Struct, frozen=True):
 
 
 def review(reach: Reach, configuration: Configuration) -> Outcome:
-    """Discover, read, link, run the rules, set aside what is waived or known, put in order.
+    """Discover, read, link, run the rules, set aside what is suppressed or known, put in order.
 
     Raises KnowledgeError, BaselineError and ReaderUnavailable.
     """
@@ -111,22 +111,22 @@ def run_rules(rules: Iterable[type[Rule]], system: System) -> tuple[list[Finding
 def judge(
     findings: Sequence[Finding], system: System, rules: Sequence[type[Rule]], baseline: frozenset[str]
 ) -> tuple[list[Result], tuple[Notice, ...]]:
-    """Say of each finding whether it counts: not when it is waived, known before or in preview."""
+    """Say of each finding whether it counts: not when it is suppressed, known before or in preview."""
     known = frozenset(rule.name() for rule in all_rules())
     ran = frozenset(rule.name() for rule in rules)
     preview = frozenset(rule.name() for rule in rules if rule.preview)
-    waived = apply_waivers(system.files, findings, known=known, ran=ran)
+    suppressed = apply_suppressions(system.files, findings, known=known, ran=ran)
     results = []
     for index, (finding, mark) in enumerate(zip(findings, fingerprints(findings), strict=True)):
-        reason = waived.reasons.get(index, "")
+        reason = suppressed.reasons.get(index, "")
         if reason:
-            standing = Standing.WAIVED
+            standing = Standing.SUPPRESSED
         elif mark in baseline:
             standing = Standing.BASELINED
         else:
             standing = Standing.PREVIEW if finding.rule in preview else Standing.OPEN
         results.append(Result(finding, mark, standing, reason))
-    return results, waived.notices
+    return results, suppressed.notices
 
 
 _ORDER = {

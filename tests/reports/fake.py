@@ -331,7 +331,7 @@ def findings() -> tuple[Finding, ...]:
 
 
 def results() -> tuple[Result, ...]:
-    """The findings, the last of a preview rule, and one each that is waived and known before."""
+    """The findings, the last of a preview rule, and one each that is suppressed and known before."""
     standing = {"query-per-row": Standing.PREVIEW}
     found = [
         Result(f, f"{number:016x}", standing.get(f.rule, Standing.OPEN))
@@ -349,8 +349,10 @@ def results() -> tuple[Result, ...]:
         clears="the handler logs, or names the exceptions it can handle",
         subject="shop.mail.remind",
     )
-    waived = Result(refund, "00000000000000aa", Standing.WAIVED, "the night job ends it after a minute")
-    return (*found, waived, Result(remind, "00000000000000bb", Standing.BASELINED))
+    suppressed = Result(
+        refund, "00000000000000aa", Standing.SUPPRESSED, "the night job ends it after a minute"
+    )
+    return (*found, suppressed, Result(remind, "00000000000000bb", Standing.BASELINED))
 
 
 def body(name: str, line: int) -> Body:
@@ -464,7 +466,7 @@ def review(root: Path, *, found: tuple[Result, ...] | None = None, whole: System
         root=str(root),
         system=system() if whole is None else whole,
         results=results() if found is None else found,
-        notices=(Notice("this waiver waives nothing", Location("shop/auth.py", 3)),),
+        notices=(Notice("this suppression suppresses nothing", Location("shop/auth.py", 3)),),
         files=8,
         lines=1204,
         rules=tuple(rule.name() for rule in RULES),

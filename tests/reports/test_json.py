@@ -22,7 +22,7 @@ def test_the_parts_beside_the_findings(tmp_path: Path) -> None:
         "summary": {
             "open": {"critical": 1, "high": 4, "medium": 1, "low": 0},
             "failing": 5,
-            "waived": 1,
+            "suppressed": 1,
             "baselined": 1,
             "preview": 1,
             "files": 8,
@@ -38,7 +38,7 @@ def test_the_parts_beside_the_findings(tmp_path: Path) -> None:
         ],
         "notices": [
             {
-                "message": "this waiver waives nothing",
+                "message": "this suppression suppresses nothing",
                 "location": {"path": "shop/auth.py", "line": 3, "column": 1},
             }
         ],
@@ -55,8 +55,8 @@ def test_the_parts_beside_the_findings(tmp_path: Path) -> None:
 
 
 def test_a_finding_has_all_its_fields(tmp_path: Path) -> None:
-    waived = reader.loads(json.render(fake.review(tmp_path), fake.RULES))["findings"][7]
-    assert waived == {
+    suppressed = reader.loads(json.render(fake.review(tmp_path), fake.RULES))["findings"][7]
+    assert suppressed == {
         "rule": "call-without-deadline",
         "analysis": "failure",
         "message": "`requests.post` waits for the refund without a deadline",
@@ -64,7 +64,7 @@ def test_a_finding_has_all_its_fields(tmp_path: Path) -> None:
         "location": {"path": "shop/payments.py", "line": 21, "column": 14, "end_line": 21, "end_column": 53},
         "severity": "high",
         "confidence": "high",
-        "standing": "waived",
+        "standing": "suppressed",
         "reason": "the night job ends it after a minute",
         "fingerprint": "00000000000000aa",
         "fails": fake.CallWithoutDeadline.paragraphs()[1],

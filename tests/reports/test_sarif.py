@@ -206,12 +206,12 @@ def test_only_rules_that_ran_or_found_something_are_listed(tmp_path: Path) -> No
     assert [rule["id"] for rule in driver["rules"]] == ["query-per-row", "request-data-in-sql"]
 
 
-def test_waived_and_baselined_findings_stay_in_marked(run: Any) -> None:
-    waived, baselined = run["results"][-2:]
-    assert waived["suppressions"] == [
+def test_suppressed_and_baselined_findings_stay_in_marked(run: Any) -> None:
+    suppressed, baselined = run["results"][-2:]
+    assert suppressed["suppressions"] == [
         {"kind": "inSource", "justification": "the night job ends it after a minute"}
     ]
-    assert waived["baselineState"] == "new"
+    assert suppressed["baselineState"] == "new"
     assert baselined["suppressions"][0]["kind"] == "external"
     assert baselined["baselineState"] == "unchanged"
     assert all("suppressions" not in result for result in run["results"][:-2])
@@ -244,7 +244,7 @@ def test_gaps_and_notices_are_notifications(run: Any) -> None:
         "warning",
         "shop/legacy.py:12 was not read whole: the text from here on is no Python",
     )
-    assert (notice["level"], notice["message"]["text"]) == ("note", "this waiver waives nothing")
+    assert (notice["level"], notice["message"]["text"]) == ("note", "this suppression suppresses nothing")
 
 
 def test_paths_are_relative_and_encoded(tmp_path: Path) -> None:

@@ -92,11 +92,11 @@ shop/routes/orders.py:21
 Failed: all 4 findings are high or worse.
 1 place could not be read, so nothing is known there.
 
-  findings  1 critical, 3 high, 0 medium, 0 low; besides 1 waived, 1 baselined,
-            1 in preview
+  findings  1 critical, 3 high, 0 medium, 0 low; besides 1 suppressed, 1
+            baselined, 1 in preview
   read      8 files, 1,204 lines, with 5 rules of Mainstay 0.1.0
   not read  shop/legacy.py:12: the text from here on is no Python
-  notice    shop/auth.py:3: this waiver waives nothing
+  notice    shop/auth.py:3: this suppression suppresses nothing
   more      mainstay explain request-data-in-sql
 """
 

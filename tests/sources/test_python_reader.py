@@ -26,11 +26,11 @@ from mainstay.model.code import (
     Return,
     Scope,
     Statement,
+    Suppression,
     Text,
     Unread,
     Use,
     Value,
-    Waiver,
     Yield,
 )
 from mainstay.sources.python import read_python
@@ -702,7 +702,7 @@ def test_block(title: str) -> None:
     assert lines_of(source.lstrip("\n")) == lowered.strip().splitlines()
 
 
-# --- bodies, classes, imports, waivers -------------------------------------------------------------
+# --- bodies, classes, imports, suppressions -------------------------------------------------------------
 
 
 def test_bodies_of_functions_classes_and_lambdas() -> None:
@@ -789,7 +789,7 @@ def test_import_inside_a_function_and_a_try() -> None:
     assert [(i.name, i.line, i.body) for i in module.imports] == [("a", 2, 0), ("b", 6, 1)]
 
 
-def test_waivers() -> None:
+def test_suppressions() -> None:
     module = read(
         "# mainstay: ignore[rule-a, rule-b] known, see #12\n"
         "f()  # mainstay: ignore[rule-c]\n"
@@ -797,11 +797,11 @@ def test_waivers() -> None:
         "h()  # mainstay: ignore everything\n"
         "'# mainstay: ignore[rule-e] only a string'\n"
     )
-    assert module.waivers == (
-        Waiver(1, 1, ("rule-a", "rule-b"), "known, see #12", True),
-        Waiver(2, 6, ("rule-c",), "", False),
-        Waiver(3, 6, ("rule-d",), "x", False),
-        Waiver(4, 6, (), "everything", False),
+    assert module.suppressions == (
+        Suppression(1, 1, ("rule-a", "rule-b"), "known, see #12", True),
+        Suppression(2, 6, ("rule-c",), "", False),
+        Suppression(3, 6, ("rule-d",), "x", False),
+        Suppression(4, 6, (), "everything", False),
     )
 
 

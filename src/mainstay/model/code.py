@@ -329,7 +329,7 @@ class Import(Struct, frozen=True, array_like=True, gc=False):
     loads: str = ""
 
 
-class Waiver(Struct, frozen=True, array_like=True, gc=False):
+class Suppression(Struct, frozen=True, array_like=True, gc=False):
     """A comment `# mainstay: ignore[rule, rule] reason`; `alone` when it has its line for itself."""
 
     line: int
@@ -353,6 +353,6 @@ class Module(Struct, frozen=True, array_like=True):
     bodies: tuple[Body, ...]
     classes: tuple[Class, ...]
     imports: tuple[Import, ...]
-    waivers: tuple[Waiver, ...]
+    suppressions: tuple[Suppression, ...]
     unread: tuple[Unread, ...]
     lines: int

@@ -14,7 +14,7 @@ class Standing(StrEnum):
     """Whether a finding counts."""
 
     OPEN = "open"
-    WAIVED = "waived"  # suppressed in place, with a reason
+    SUPPRESSED = "suppressed"  # suppressed in place, with a reason
     BASELINED = "baselined"  # known before
     PREVIEW = "preview"  # of a rule too new to fail a build
 
@@ -25,11 +25,11 @@ class Result(Struct, frozen=True):
     finding: Finding
     fingerprint: str
     standing: Standing = Standing.OPEN
-    reason: str = ""  # of the waiver
+    reason: str = ""  # of the suppression
 
 
 class Notice(Struct, frozen=True):
-    """Something a person should know about the review itself: a waiver that waives nothing."""
+    """Something a person should know about the review itself: a suppression that suppresses nothing."""
 
     message: str
     location: Location | None = None

@@ -31,7 +31,7 @@ def render(rule: type[Rule], colour: bool = False, width: int = 80) -> str:
     lines = [*_head(rule, paint, width), "", *_prose(rule, width), *_facts(rule, paint, width), ""]
     lines += _examples("Bad", rule.bad, paint, width)
     lines += _examples("Good", rule.good, paint, width)
-    lines += _waiver(rule, paint, width)
+    lines += _suppression(rule, paint, width)
     return "\n".join(lines) + "\n"
 
 
@@ -76,6 +76,6 @@ def _examples(title: str, examples: tuple[Example, ...], paint: Paint, width: in
         yield ""
 
 
-def _waiver(rule: type[Rule], paint: Paint, width: int) -> Iterator[str]:
+def _suppression(rule: type[Rule], paint: Paint, width: int) -> Iterator[str]:
     yield from wrap("Where it is meant to be so, say why on the line itself or the one above:", width)
     yield paint(f"    # mainstay: ignore[{rule.name()}] the reason", "dim")

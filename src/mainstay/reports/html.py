@@ -87,7 +87,7 @@ def render(review: Review, rules: Sequence[type[Rule]]) -> str:
         cards=_cards(review, shown[:CARDS], known),
         rest=list(enumerate(shown[CARDS:], CARDS + 1)),
         analysis={name: rule.analysis().value for name, rule in known.items()},
-        waived=summary.of_standing(review, Standing.WAIVED),
+        suppressed=summary.of_standing(review, Standing.SUPPRESSED),
         baselined=summary.of_standing(review, Standing.BASELINED),
         explained=[known[name] for name in sorted({r.finding.rule for r in shown}) if name in known],
         view=view,

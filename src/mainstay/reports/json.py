@@ -46,7 +46,7 @@ def _summary(review: Review) -> dict[str, Any]:
     return {
         "open": {severity.word: number for severity, number in counts.severities.items()},
         "failing": len(review.failing),
-        "waived": counts.waived,
+        "suppressed": counts.suppressed,
         "baselined": counts.baselined,
         "preview": counts.preview,
         "files": review.files,

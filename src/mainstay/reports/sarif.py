@@ -1,6 +1,6 @@
 """SARIF 2.1.0, for code scanning and every viewer that reads it.
 
-Waived and baselined findings stay in, marked, or a platform would close and reopen its alerts.
+Suppressed and baselined findings stay in, marked, or a platform would close and reopen its alerts.
 """
 
 import re
@@ -148,7 +148,7 @@ def _result(result: Result, index: dict[str, int], compared: bool) -> Object:
         ]
     if compared:
         found["baselineState"] = "unchanged" if result.standing is Standing.BASELINED else "new"
-    if result.standing is Standing.WAIVED:
+    if result.standing is Standing.SUPPRESSED:
         found["suppressions"] = [{"kind": "inSource", "justification": _plain(result.reason)}]
     elif result.standing is Standing.BASELINED:
         found["suppressions"] = [{"kind": "external", "justification": "It is in the baseline."}]

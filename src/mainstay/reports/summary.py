@@ -20,7 +20,7 @@ class Counts(Struct, frozen=True):
     """How many findings there are: the open ones by severity, worst first, the rest by standing."""
 
     severities: dict[Severity, int]
-    waived: int
+    suppressed: int
     baselined: int
     preview: int
 
@@ -35,7 +35,7 @@ def counts(review: Review) -> Counts:
             severities[result.finding.severity] += 1
     return Counts(
         severities=severities,
-        waived=standings[Standing.WAIVED],
+        suppressed=standings[Standing.SUPPRESSED],
         baselined=standings[Standing.BASELINED],
         preview=standings[Standing.PREVIEW],
     )

@@ -135,7 +135,7 @@ class _Page:
     def tally(self) -> str:
         found = summary.counts(self.review)
         parts = [f"{number:,} {severity.word}" for severity, number in found.severities.items()]
-        aside = {"waived": found.waived, "baselined": found.baselined, "in preview": found.preview}
+        aside = {"suppressed": found.suppressed, "baselined": found.baselined, "in preview": found.preview}
         rest = [f"{number:,} {word}" for word, number in aside.items() if number]
         return ", ".join(parts) + (f"; besides {', '.join(rest)}" if rest else "")
 

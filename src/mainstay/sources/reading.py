@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import msgspec
 from msgspec import Struct
 
-from mainstay.model.code import Module, Unread, Waiver
+from mainstay.model.code import Module, Suppression, Unread
 from mainstay.model.location import Location
 from mainstay.model.system import UNLINKED, Gap, Role
 from mainstay.sources.cache import Cache, key_of
@@ -46,14 +46,14 @@ class Outline(Struct, frozen=True, array_like=True):
     bodies: msgspec.Raw
     classes: msgspec.Raw
     imports: msgspec.Raw
-    waivers: tuple[Waiver, ...]
+    suppressions: tuple[Suppression, ...]
     unread: tuple[Unread, ...]
     lines: int
 
     @property
     def module(self) -> Module:
         """The module without its code."""
-        return Module((), (), (), self.waivers, self.unread, self.lines)
+        return Module((), (), (), self.suppressions, self.unread, self.lines)
 
 
 class Unreadable(Exception):

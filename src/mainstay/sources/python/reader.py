@@ -23,7 +23,7 @@ from mainstay.sources.python.grammar import PARSE_SECONDS, ParseStopped, parse
 from mainstay.sources.python.lowering import File, Lowering, Pending
 from mainstay.sources.python.recovery import recover
 from mainstay.sources.python.source import NotText, Source, text_of
-from mainstay.sources.python.waivers import waivers_in
+from mainstay.sources.python.suppressions import suppressions_in
 
 READER_VERSION = 1
 """Changes whenever the same source would be read differently."""
@@ -82,7 +82,7 @@ def _module(source: Source, tree: Tree) -> Module:
         tuple(cast(list[Body], file.bodies)),
         tuple(file.classes),
         tuple(file.imports),
-        waivers_in(source, root),
+        suppressions_in(source, root),
         _listed(file.unread),
         source.lines,
     )

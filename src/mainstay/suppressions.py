@@ -6,26 +6,26 @@ from difflib import get_close_matches
 
 from msgspec import Struct
 
-from mainstay.model.code import Body, Call, Module, Result, Value, Waiver
+from mainstay.model.code import Body, Call, Module, Result, Suppression, Value
 from mainstay.model.finding import Finding
 from mainstay.model.location import Location
 from mainstay.model.review import Notice
 from mainstay.model.system import File, Role
 
 
-class Waived(Struct, frozen=True):
-    """What the waivers of a system do: reasons by the index of the finding, and what is odd."""
+class Suppressed(Struct, frozen=True):
+    """What the suppressions of a system do: reasons by the index of the finding, and what is odd."""
 
     reasons: dict[int, str]
     notices: tuple[Notice, ...]
 
 
-def apply_waivers(
+def apply_suppressions(
     files: Iterable[File], findings: Sequence[Finding], *, known: Set[str], ran: Set[str]
-) -> Waived:
-    """Match waivers with findings.
+) -> Suppressed:
+    """Match suppressions with findings.
 
-    `known` names every rule there is, and `ran` those that ran: a waiver for a rule that did not
+    `known` names every rule there is, and `ran` those that ran: a suppression for a rule that did not
     run may still be of use another time.
     """
     located: defaultdict[str, list[int]] = defaultdict(list)
@@ -34,34 +34,34 @@ def apply_waivers(
     reasons: dict[int, str] = {}
     notices: list[Notice] = []
     for file in files:
-        if not file.module.waivers:
+        if not file.module.suppressions:
             continue
         here = [(index, findings[index]) for index in located[file.path]]
         used = _match(_Places(file.module), here, reasons)
         notices.extend(_notices(file, used, known, ran))
-    return Waived(reasons, tuple(notices))
+    return Suppressed(reasons, tuple(notices))
 
 
 class _Places:
-    """Which waivers of a module speak of which lines."""
+    """Which suppressions of a module speak of which lines."""
 
     def __init__(self, module: Module) -> None:
-        self._by_line: defaultdict[int, list[Waiver]] = defaultdict(list)
-        alone = {waiver.line for waiver in module.waivers if waiver.alone}
-        for waiver in module.waivers:
-            self._by_line[_line_meant(waiver, alone)].append(waiver)
+        self._by_line: defaultdict[int, list[Suppression]] = defaultdict(list)
+        alone = {suppression.line for suppression in module.suppressions if suppression.alone}
+        for suppression in module.suppressions:
+            self._by_line[_line_meant(suppression, alone)].append(suppression)
         self._heads = {body.line: _first_line(module, body) for body in module.bodies if body.decorators}
 
-    def speaking_of(self, location: Location) -> Iterator[Waiver]:
-        """The waivers on the first or the last line of a place, or on the decorators of a `def`."""
+    def speaking_of(self, location: Location) -> Iterator[Suppression]:
+        """The suppressions on the first or the last line of a place, or on the decorators of a `def`."""
         first = self._heads.get(location.line, location.line)
         for line in sorted({*range(first, location.line + 1), location.end_line or location.line}):
             yield from self._by_line.get(line, ())
 
 
-def _line_meant(waiver: Waiver, alone: Set[int]) -> int:
-    """The waiver's own line, or the next one below it that holds code when it stands alone."""
-    line = waiver.line
+def _line_meant(suppression: Suppression, alone: Set[int]) -> int:
+    """The suppression's own line, or the next one below it that holds code when it stands alone."""
+    line = suppression.line
     while line in alone:
         line += 1
     return line
@@ -85,31 +85,32 @@ def _line_of_call(parent: Body, value: Value) -> int:
 def _match(
     places: _Places, findings: Iterable[tuple[int, Finding]], reasons: dict[int, str]
 ) -> set[tuple[int, str]]:
-    """Give each waived finding its reason, and tell which (line, rule) of the waivers were of use."""
+    """Give each suppressed finding its reason, and tell which (line, rule) were of use."""
     used: set[tuple[int, str]] = set()
     for index, finding in findings:
-        for waiver in places.speaking_of(finding.location):
-            if finding.rule in waiver.rules:
-                used.add((waiver.line, finding.rule))
-                if waiver.reason:
-                    reasons[index] = waiver.reason
+        for suppression in places.speaking_of(finding.location):
+            if finding.rule in suppression.rules:
+                used.add((suppression.line, finding.rule))
+                if suppression.reason:
+                    reasons[index] = suppression.reason
     return used
 
 
 def _notices(file: File, used: Set[tuple[int, str]], known: Set[str], ran: Set[str]) -> Iterator[Notice]:
-    for waiver in file.module.waivers:
-        place = Location(file.path, waiver.line, waiver.column)
-        if not waiver.rules:
-            yield Notice("This waiver names no rule, so it does not count.", place)
-        for rule in waiver.rules:
+    for suppression in file.module.suppressions:
+        place = Location(file.path, suppression.line, suppression.column)
+        if not suppression.rules:
+            yield Notice("This suppression names no rule, so it does not count.", place)
+        for rule in suppression.rules:
             if rule not in known:
                 yield Notice(
-                    f"This waiver names {rule}, and there is no such rule.{suggestion(rule, known)}", place
+                    f"This suppression names {rule}, and there is no such rule.{suggestion(rule, known)}",
+                    place,
                 )
-            elif not waiver.reason:
-                yield Notice(f"This waiver of {rule} gives no reason, so it does not count.", place)
-            elif (waiver.line, rule) not in used and rule in ran and file.role is Role.SOURCE:
-                yield Notice(f"This waiver of {rule} waives nothing: it can go.", place)
+            elif not suppression.reason:
+                yield Notice(f"This suppression of {rule} gives no reason, so it does not count.", place)
+            elif (suppression.line, rule) not in used and rule in ran and file.role is Role.SOURCE:
+                yield Notice(f"This suppression of {rule} suppresses nothing: it can go.", place)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -55,6 +55,18 @@ def test_a_folder_with_a_doubtful_name_counts_when_it_is_a_package(tree: Tree, f
     assert names(discover([root])) == [f"shop/{folder}/__init__.py", f"shop/{folder}/models.py"]
 
 
+def test_a_folder_with_a_doubtful_name_counts_deep_in_the_source(tree: Tree) -> None:
+    root = tree(
+        {
+            "build/lib/a.py": "",
+            "backend/pyproject.toml": "",
+            "backend/dist/a.py": "",
+            "backend/shop/features/build/api.py": "",
+        }
+    )
+    assert names(discover([root])) == ["backend/shop/features/build/api.py"]
+
+
 def test_a_virtual_environment_is_known_by_its_marker(tree: Tree) -> None:
     root = tree({"py311/pyvenv.cfg": "", "py311/lib/a.py": "", "app.py": ""})
     assert names(discover([root])) == ["app.py"]

@@ -21,7 +21,12 @@ NEVER = frozenset(
 """Folders that hold other people's code or none at all; folders that start with a dot join them."""
 
 UNLESS_PACKAGE = frozenset({"build", "dist", "vendor", "venv", "env", "virtualenv"})
-"""Left out as well, unless an `__init__.py` shows that the project means its own package."""
+"""Left out as well where a project begins: deeper down, or with an `__init__.py`, they are its own."""
+
+BEGINS = frozenset(
+    {"pyproject.toml", "setup.py", "setup.cfg", "package.json", "manage.py", "requirements.txt"}
+)
+"""Files that show where a project begins, apart from the reviewed folder itself."""
 
 
 class Found(Struct, frozen=True):
@@ -133,22 +138,23 @@ class _Walk:
             self._miss(folder.path, f"the folder could not be listed: {_reason(error)}")
             return
         names = frozenset(entry.name for entry in entries if entry.name.endswith(".py"))
+        begins = folder.path == self.root or any(entry.name in BEGINS for entry in entries)
         for entry in entries:
             if entry.is_symlink():
                 if not folder.left_out:
                     self._take_link(entry)
             elif entry.is_dir(follow_symlinks=False):
-                yield from self._goes_into(entry, folder)
+                yield from self._goes_into(entry, folder, begins)
             elif entry.name in names and (
                 not folder.left_out or self.selection.takes_in(self._shown(entry.path))
             ):
                 self._take(entry.path, _mode_of(entry), names)
 
-    def _goes_into(self, entry: os.DirEntry[str], parent: "_Folder") -> Iterator["_Folder"]:
+    def _goes_into(self, entry: os.DirEntry[str], parent: "_Folder", begins: bool) -> Iterator["_Folder"]:
         shown = self._shown(entry.path)
         left_out = (
             parent.left_out
-            or _is_not_the_projects(entry.path, entry.name)
+            or _is_not_the_projects(entry.path, entry.name, begins)
             or self.selection.leaves_out(shown)
         )
         if not left_out or self.selection.may_hold_included(shown):
@@ -193,10 +199,10 @@ def _mode_of(entry: os.DirEntry[str]) -> Callable[[], int]:
     return lambda: entry.stat(follow_symlinks=False).st_mode
 
 
-def _is_not_the_projects(folder: str, name: str) -> bool:
+def _is_not_the_projects(folder: str, name: str, begins: bool) -> bool:
     if name.startswith(".") or name in NEVER or name.endswith(".egg-info"):
         return True
-    if name in UNLESS_PACKAGE and not os.path.lexists(f"{folder}/__init__.py"):
+    if begins and name in UNLESS_PACKAGE and not os.path.lexists(f"{folder}/__init__.py"):
         return True
     return os.path.lexists(f"{folder}/pyvenv.cfg")
 

@@ -1,8 +1,22 @@
 from collections.abc import Iterator
 
-from mainstay.model.code import Assign, Body, Call, Fate, Name, Result, Return, Statement, Use, Value, Yield
+from mainstay.model.code import (
+    Assign,
+    Body,
+    Call,
+    Display,
+    Fate,
+    Module,
+    Name,
+    Result,
+    Return,
+    Statement,
+    Use,
+    Value,
+    Yield,
+)
 from mainstay.model.finding import Family, Finding, Hop, Severity
-from mainstay.model.flow import names, results
+from mainstay.model.flow import names, parts, results
 from mainstay.model.system import Function, System, Target
 from mainstay.rules.base import Example, Rule
 
@@ -37,6 +51,38 @@ class CoroutineNeverAwaited(Rule):
     costs = "The caller waits for the work it now really does, and may have to become async itself."
 
     bad = (
+        Example(
+            {
+                "tracing.py": """
+                    import functools, inspect
+
+                    def traced(name):
+                        def decorate(function):
+                            @functools.wraps(function)
+                            async def later(*args):
+                                return await function(*args)
+
+                            @functools.wraps(function)
+                            def now(*args):
+                                return function(*args)
+
+                            return later if inspect.iscoroutinefunction(function) else now
+                        return decorate
+                """,
+                "steps.py": """
+                    from tracing import traced
+
+                    class Agent:
+                        @traced("finish")
+                        async def finish(self, step):
+                            return step, None
+
+                        async def run(self, step):
+                            progress, metrics = self.finish(step)  # <-
+                """,
+            },
+            why="the decorator keeps an async function async",
+        ),
         Example(
             {
                 "notifications.py": """
@@ -251,12 +297,13 @@ class CoroutineNeverAwaited(Rule):
 
     def _lost(self, function: Function, statement: int, call: Call) -> bool:
         if call.fate is Fate.STORED:
-            return forgotten(function, statement)
+            return unpacked(function, statement) or forgotten(function, statement)
         return call.fate in LOST
 
     def _report(self, system: System, function: Function, statement: int, target: Target) -> Finding:
         call = function.call(statement)
-        how = LOST.get(call.fate, "is stored, and the coroutine is never awaited")
+        stored = "is unpacked" if unpacked(function, statement) else "is stored"
+        how = LOST.get(call.fate, f"{stored}, and the coroutine is never awaited")
         name = target.name
         path = [Hop(function.at(statement), f"calls {name}")]
         while name in system.functions and not system.functions[name].is_async:
@@ -330,13 +377,37 @@ class Coroutines:
 
 
 def gives_async(system: System, decorator: str) -> bool:
-    """Whether a decorator of the project returns an async wrapper that it defines itself."""
+    """Whether a decorator of the project returns an async wrapper that it defines itself.
+
+    It may choose between two (`return wrapper if iscoroutinefunction(f) else plain`), or be made by
+    a function with arguments.
+    """
     found = system.functions.get(decorator)
-    if found is None:
-        return False
-    defined = {body.name for body in found.file.module.bodies if body.parent == found.index and body.is_async}
-    returned = (statement.value for statement in found.body.statements if isinstance(statement, Return))
-    return any(isinstance(value, Name) and value.path in defined for value in returned)
+    return found is not None and _returns_async(found.file.module, found.index)
+
+
+def unpacked(function: Function, statement: int) -> bool:
+    """Whether the coroutine itself is taken apart: `a, b = finish(step)`."""
+    return any(
+        isinstance(each, Assign)
+        and each.value == Result(statement)
+        and any(isinstance(target, Display) for target in each.targets)
+        for each in function.body.statements[statement + 1 : statement + 2]
+    )
+
+
+def _returns_async(module: Module, index: int, depth: int = 0) -> bool:
+    inner = {body.name: at for at, body in enumerate(module.bodies) if body.parent == index}
+    for statement in module.bodies[index].statements:
+        if not isinstance(statement, Return) or statement.value is None:
+            continue
+        for part in parts(statement.value):
+            at = inner.get(part.path) if isinstance(part, Name) else None
+            if at is not None and (
+                module.bodies[at].is_async or (depth < 2 and _returns_async(module, at, depth + 1))
+            ):
+                return True
+    return False
 
 
 def last(path: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from mainstay.model.code import Assign, Call, Display, Literal, Name, Result
-from mainstay.model.effect import WRITES, EnclosureKind
+from mainstay.model.effect import WRITES, EffectKind, EnclosureKind
 from mainstay.model.finding import Hop
 from mainstay.model.flow import parts
 from mainstay.model.system import Function, System
@@ -61,7 +61,7 @@ class Surroundings:
     """Which tables are written inside transactions, and whether every request is one."""
 
     def __init__(self, system: System) -> None:
-        self._written = dict(_written(system))
+        self._written = dict(_written(system))  # by table, and whether rows are deleted
         self._requests = next(_atomic_requests(system), None)
 
     def around(self, hook: Hook) -> Hop | None:
@@ -70,10 +70,11 @@ class Surroundings:
             return Hop(
                 hook.function.location, f"{hook.signal} is sent inside the transaction of the deletion"
             )
-        return self._written.get(hook.table) or self._requests
+        deletes = hook.function.body.name == "delete"
+        return self._written.get((hook.table, deletes)) or self._requests
 
 
-def _written(system: System) -> Iterator[tuple[str, Hop]]:
+def _written(system: System) -> Iterator[tuple[tuple[str, bool], Hop]]:
     for function in system.source_functions():
         if function.kinds.isdisjoint(WRITES):
             continue
@@ -82,10 +83,9 @@ def _written(system: System) -> Iterator[tuple[str, Hop]]:
         for step in system.steps(function, *WRITES):
             held = step.within(EnclosureKind.TRANSACTION)
             if held is not None and step.effect.target:
-                yield (
-                    step.effect.target,
-                    Hop(step.location, f"{step.effect.target} is written in a transaction"),
-                )
+                table = step.effect.target
+                deletes = step.effect.kind is EffectKind.DELETE
+                yield (table, deletes), Hop(step.location, f"{table} is written in a transaction")
 
 
 def _atomic_requests(system: System) -> Iterator[Hop]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from enum import Enum
 
-from mainstay.model.code import Assign, Body, Call, Define, Literal, Name, Result
+from mainstay.model.code import Assign, Attribute, Body, Call, Define, Display, Literal, Name, Result, Value
 from mainstay.model.effect import Step
 from mainstay.model.flow import origins, parts
 from mainstay.model.system import Function, ProjectClass, System
@@ -27,13 +27,15 @@ class Unique(Enum):
     UNKNOWN = "if a unique key forbids the second row, it fails"
 
 
-def uniqueness(system: System, function: Function, insert: Step) -> Unique:
-    """What the models say about the table that is inserted into."""
+def uniqueness(system: System, function: Function, read: Step, insert: Step) -> Unique:
+    """What the models say about the table that is looked up and inserted into."""
     table = insert.effect.target
     models = [cls for cls in system.classes.values() if cls.table and cls.fact.name == table]
     if any(_declares(body) for cls in models for body in _bodies(system, cls)) or _names_its_key(
         system, function, insert
     ):
+        return Unique.YES
+    if any(_filters_key(function, cls, read) for cls in models):
         return Unique.YES
     if not models or any(_computed(system, cls) for cls in models):
         return Unique.UNKNOWN
@@ -51,10 +53,18 @@ def answered(system: System) -> bool:
             handles = last in HANDLED_BY or (asked and last == "isinstance")
             if handles and any(_names_conflict(value) for value in statement.arguments):
                 return True
-            handlers = statement.keyword("exception_handlers") if statement.keywords else None
-            if handlers is not None and _names_conflict(handlers):
+            given = (keyword.value for keyword in statement.keywords)
+            if any(isinstance(value, Display) and _maps_conflict(value) for value in given):
                 return True
     return False
+
+
+def _maps_conflict(value: Display) -> bool:
+    """Whether a dict somewhere in it gives integrity errors a handler: `{IntegrityError: answer}`."""
+    return any(
+        isinstance(part, Display) and any(isinstance(key, Name) and _names_conflict(key) for key in part.keys)
+        for part in parts(value)
+    )
 
 
 def _names_conflict(value: object) -> bool:
@@ -123,6 +133,33 @@ def _names_its_key(system: System, function: Function, insert: Step) -> bool:
                 if keys and keys <= given:
                     return True
     return False
+
+
+def _filters_key(function: Function, cls: ProjectClass, read: Step) -> bool:
+    """Whether the look-up asks for the whole primary key by name, which no second row can have."""
+    keys = _key_columns(cls)
+    asked: set[str] = set()
+    for at in origins(function.body, Result(read.statement), read.statement) | {read.statement}:
+        call = function.call(at)
+        values = [*call.arguments, *(keyword.value for keyword in call.keywords)]
+        asked |= {keyword.name for keyword in call.keywords}
+        for value in values:
+            asked |= _columns(function, value, cls.fact.name)
+    return bool(keys) and keys <= asked
+
+
+def _columns(function: Function, value: Value, table: str, depth: int = 0) -> set[str]:
+    """The columns of a table that a value, and the calls it is made of, are about."""
+    found: set[str] = set()
+    for part in parts(value):
+        if isinstance(part, Name) and part.path.count(".") == 1 and part.path.startswith(f"{table}."):
+            found.add(part.path.rpartition(".")[2])
+        elif isinstance(part, Result) and depth < 6:
+            call = function.call(part.call)
+            receiver = [call.callee.base] if isinstance(call.callee, Attribute) else []
+            for inner in (*receiver, *call.arguments):
+                found |= _columns(function, inner, table, depth + 1)
+    return found
 
 
 def _key_columns(cls: ProjectClass) -> set[str]:

@@ -298,9 +298,10 @@ class CheckThenWrite(Rule):
         way = system.trace(function, race.insert)
         read = system.trace(function, race.read)
         test = function.body.scopes[race.test]
-        unique = uniqueness(system, function, race.insert)
+        unique = uniqueness(system, function, race.read, race.insert)
         once = not keyed(function, race.read.statement)
         then = unique.value
+        mild = self._mild(unique)
         if unique is not Unique.NO:
             then += ", answered as any other" if self._answered else " as an error nobody handles"
         sure = race.read.certain and race.insert.certain and race.read.depth < 2 and race.insert.depth < 2
@@ -311,13 +312,13 @@ class CheckThenWrite(Rule):
             path=(
                 *read,
                 Hop(
-                    function.at(test.first) if test.first < test.last else read[0].location,
+                    Location(function.file.path, test.line),
                     "found none, so goes on",
                 ),
                 *way,
             ),
             siblings=tuple(dict.fromkeys(other.insert.location for _, other in others)),
-            severity=Severity.LOW if once else Severity.MEDIUM if self._mild(unique) else None,
+            severity=Severity.LOW if once else Severity.MEDIUM if mild else None,
             confidence=Confidence.HIGH if sure and unique is Unique.NO else Confidence.MEDIUM,
             clears=f"the insert of {table} settles the conflict, or its integrity error is handled by "
             "reading again",

@@ -8,6 +8,7 @@ from mainstay.model.finding import Confidence, Family, Finding, Hop, Severity
 from mainstay.model.flow import definition, origins, parts
 from mainstay.model.system import Function, System, Type
 from mainstay.rules.base import Example, Rule
+from mainstay.rules.callers import unreached
 
 ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "|", "&", "^", "**"})
 
@@ -187,7 +188,7 @@ class LostUpdate(Rule):
             for change in changes:
                 by_table.setdefault(change.table, []).append(change)
             for found in by_table.values():
-                yield self._report(function, found)
+                yield self._report(system, function, found)
 
     def _handed_in(self, system: System, function: Function) -> bool:
         """Whether the function works in a session its caller commits."""
@@ -229,7 +230,7 @@ class LostUpdate(Rule):
             for name, at in function.callers
         )
 
-    def _report(self, function: Function, changes: list[Change]) -> Finding:
+    def _report(self, system: System, function: Function, changes: list[Change]) -> Finding:
         first = changes[0]
         place = function.at(first.statement)
         loaded = sorted(
@@ -243,6 +244,7 @@ class LostUpdate(Rule):
             place,
             path=tuple(path),
             siblings=tuple(function.at(change.statement) for change in changes[1:]),
+            severity=Severity.MEDIUM if unreached(system, function) else None,
             confidence=Confidence.HIGH if first.certain and loaded else Confidence.MEDIUM,
             clears=f"the row of {first.table} is loaded FOR UPDATE, or {first.column} is computed by the "
             "database",

@@ -274,28 +274,39 @@ class System(Struct, frozen=True, eq=False):
         if function.kinds.isdisjoint(wanted):
             return
         for statement in function.places:
-            yield from self._steps_at(function, statement, wanted)
+            own = [effect for effect in function.direct.get(statement, ()) if effect.kind in wanted]
+            led = [
+                (edge, callee)
+                for edge in function.edges.get(statement, ())
+                if edge.now
+                and (callee := self.functions.get(edge.function)) is not None
+                and not callee.kinds.isdisjoint(wanted)
+            ]
+            if own or led:
+                yield from self._steps_at(function, statement, wanted, own, led)
 
-    def _steps_at(self, function: Function, statement: int, wanted: frozenset[EffectKind]) -> Iterator[Step]:
+    def _steps_at(
+        self,
+        function: Function,
+        statement: int,
+        wanted: frozenset[EffectKind],
+        own: list[Effect],
+        led: list[tuple[Edge, Function]],
+    ) -> Iterator[Step]:
         target = function.targets.get(statement)
         certain = target is None or target.certain
-        for effect in function.direct.get(statement, ()):
-            if effect.kind in wanted:
-                place, around = function.at(statement), function.around(statement)
-                yield Step(effect, statement, place, around, certain=certain)
-        for edge in function.edges.get(statement, ()):
-            callee = self.functions.get(edge.function)
-            if callee is None or not edge.now or callee.kinds.isdisjoint(wanted):
-                continue
+        place, around = function.at(statement), function.around(statement)
+        for effect in own:
+            yield Step(effect, statement, place, around, certain=certain)
+        for edge, callee in led:
             for effect, found in callee.effects.items():
                 if effect.kind not in wanted:
                     continue
-                seen = as_seen(effect, edge, target, callee)
                 yield Step(
-                    seen,
+                    as_seen(effect, edge, target, callee),
                     statement,
-                    function.at(statement),
-                    function.around(statement),
+                    place,
+                    around,
                     via=edge.function,
                     must=found.must,
                     certain=certain and found.certain,

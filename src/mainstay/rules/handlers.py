@@ -230,7 +230,7 @@ def outages(system: System) -> frozenset[str]:
     """The exceptions of the project that stand for an outage: raised where an outage was caught."""
     raised: list[tuple[tuple[str, ...], str]] = []
     for function in system.source_functions():
-        if EffectKind.RAISE in function.kinds or any(isinstance(s, Raise) for s in function.body.statements):
+        if any(e.kind is EnclosureKind.HANDLER for e in function.enclosures):
             for caught, names in _raising(function):
                 raised += [(caught, name) for name in names if name in system.classes]
     found: set[str] = set()

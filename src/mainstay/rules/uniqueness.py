@@ -49,12 +49,15 @@ def answered(system: System) -> bool:
         for statement in function.body.statements:
             if not isinstance(statement, Call):
                 continue
-            last = getattr(statement.callee, "path", "").rpartition(".")[2]
+            for keyword in statement.keywords:
+                if isinstance(keyword.value, Display) and _maps_conflict(keyword.value):
+                    return True
+            callee = statement.callee
+            if not isinstance(callee, Name | Attribute):
+                continue
+            last = callee.path.rpartition(".")[2]
             handles = last in HANDLED_BY or (asked and last == "isinstance")
             if handles and any(_names_conflict(value) for value in statement.arguments):
-                return True
-            given = (keyword.value for keyword in statement.keywords)
-            if any(isinstance(value, Display) and _maps_conflict(value) for value in given):
                 return True
     return False
 

@@ -29,7 +29,7 @@ Callers = dict[str, list[tuple[str, int]]]
 def link_system(sources: Sequence[SourceFile], knowledge: Knowledge, gaps: Sequence[Gap] = ()) -> System:
     """Join the facts of all files into one system.
 
-    Tests and migrations are among its files, and nothing more.
+    Tests, migrations and scripts are among its files, and nothing more.
     """
     names = Names([source for source in sources if source.role not in UNLINKED], knowledge)
     classes = Classes(names)

@@ -24,7 +24,7 @@ class Role(StrEnum):
     GENERATED = "generated"
 
 
-UNLINKED = frozenset({Role.TEST, Role.MIGRATION})  # read and named, never called in production
+UNLINKED = frozenset({Role.TEST, Role.MIGRATION, Role.SCRIPT})  # read and named, never called in production
 
 
 class File(Struct, frozen=True):

@@ -153,7 +153,7 @@ class _Run:
         if facts is None:
             return False
         try:
-            # Tests and migrations are not linked, so their bodies are not worth decoding.
+            # Tests, migrations and scripts are not linked, so their bodies are not worth decoding.
             module = self._outline.decode(facts).module if outline else self._whole.decode(facts)
         except msgspec.DecodeError:
             return False

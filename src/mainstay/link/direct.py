@@ -12,6 +12,7 @@ from mainstay.model.code import (
     Call,
     Code,
     Display,
+    Each,
     Fate,
     Literal,
     Name,
@@ -267,9 +268,8 @@ class Direct:
             return [target.name] if target.name in self._calls.names.functions else []
         if isinstance(value, Display):
             return [name for item in value.items for name in self._callees(draft, item)]
-        element = getattr(value, "element", None)
-        if element is not None:
-            return self._callees(draft, element)
+        if isinstance(value, Each):
+            return self._callees(draft, value.element)
         if isinstance(value, Name | Attribute | Code):
             known = self._calls.known(draft, value)
             return [known] if isinstance(known, str) and known in self._calls.names.functions else []

@@ -14,6 +14,7 @@ from mainstay.model.code import (
     Scope,
     ScopeKind,
     Value,
+    Yield,
 )
 from mainstay.model.effect import Enclosure, EnclosureKind
 from mainstay.model.location import Location
@@ -117,7 +118,7 @@ class Enclosures:
     def _of_manager(self, function: Draft) -> list[tuple[EnclosureKind, str, tuple[str, ...]]]:
         """What a generator context manager holds open where it yields."""
         self._calls.resolve(function)
-        at = next((i for i, s in enumerate(function.body.statements) if type(s).__name__ == "Yield"), -1)
+        at = next((i for i, s in enumerate(function.body.statements) if isinstance(s, Yield)), -1)
         if at < 0:
             return []
         kinds = (EnclosureKind.TRANSACTION, EnclosureKind.LOCK, EnclosureKind.DEADLINE, EnclosureKind.LIMIT)

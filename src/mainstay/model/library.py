@@ -47,9 +47,9 @@ class Timeout(Struct, frozen=True, forbid_unknown_fields=True):
     unit: Choice["s", "ms"] = "s"
     off: tuple[float, ...] = ()
     also: tuple[str, ...] = ()  # further keywords that bound the wait
-    versions: tuple[VersionDefault, ...] = ()
+    versions: tuple[VersionDefault, ...] = ()  # recorded; a review does not read versions yet
     per_read: bool = True
-    inside: str = ""  # the bound lies inside this keyword's value, e.g. a dict key or Config argument
+    inside: str = ""  # recorded, not read yet: it lies in this keyword's value, e.g. `config`
 
 
 class Runs(Struct, frozen=True, forbid_unknown_fields=True):

@@ -163,7 +163,7 @@ class Collections:
             return SMALL if cut else UNKNOWN
         if value.operator == "if":
             return self._largest(function, value.operands[1:], before, hops)
-        if value.operator in ("or", "and", "+", "|", "-", "&", "await", ":=", "*"):
+        if value.operator in ("or", "and", "+", "|", "-", "&", "await", "*"):
             return self._largest(function, value.operands, before, hops)
         return UNKNOWN
 

@@ -70,10 +70,9 @@ def _maps_conflict(value: Display) -> bool:
     )
 
 
-def _names_conflict(value: object) -> bool:
+def _names_conflict(value: Value) -> bool:
     return any(
-        isinstance(part, Name) and part.path.rpartition(".")[2] == "IntegrityError"
-        for part in parts(value)  # type: ignore[arg-type]
+        isinstance(part, Name) and part.path.rpartition(".")[2] == "IntegrityError" for part in parts(value)
     )
 
 

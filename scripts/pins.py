@@ -27,6 +27,7 @@ def main() -> None:
             "--quiet",
             "--upgrade",
             "--extra=dev",
+            "--extra=prove",
             "--generate-hashes",
             "--allow-unsafe",
             "--strip-extras",

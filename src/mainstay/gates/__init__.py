@@ -1,0 +1,4 @@
+"""The six quality gates: evidence in, verdict out.
+
+One gate a file; being in the folder is being registered.
+"""

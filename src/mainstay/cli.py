@@ -3,10 +3,10 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
@@ -32,6 +32,13 @@ Exit status, whatever the format:
 """
 
 
+class Ending(Protocol):
+    """A format that a file can be written in."""
+
+    @property
+    def ENDING(self) -> str: ...  # noqa: N802 - a constant of the modules that are formats
+
+
 class _Misuse(click.ClickException):
     """What was asked for cannot be done; the message says why."""
 
@@ -48,6 +55,20 @@ class _Format(click.ParamType[str, str]):
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         from mainstay.reports import formats
+
+        return f"[{'|'.join(formats())}]"
+
+
+class _ProofFormat(_Format):
+    """One of the formats of a proof."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from mainstay.reports.proof import formats
+
+        return click.Choice(tuple(formats())).convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        from mainstay.reports.proof import formats
 
         return f"[{'|'.join(formats())}]"
 
@@ -101,7 +122,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def cli() -> None:
     """A backend reliability engineer: is this backend ready for production, and if not, why?
 
-    It reads. It runs nothing of what it reads, writes nothing into it and never goes online.
+    `review` reads, and runs nothing of what it reads. `prove` runs what the configuration names, on this
+    machine alone. Neither goes online.
     """
 
 
@@ -153,9 +175,10 @@ def review(
     """Say what is wrong with the backend at PATHS (this folder if none is given), worst first."""
     from mainstay.baseline import write_baseline as baseline_of
     from mainstay.console import show
+    from mainstay.reports import formats as all_formats
     from mainstay.review import review as review_system
 
-    formats = {path: _format_of(path) for path in outputs}
+    formats = {path: _format_of(path, all_formats()) for path in outputs}
     _check_folders((*outputs, write_baseline))
     configuration = _changed(_configuration(paths, config), **changes)
     with _reach(paths, no_cache, jobs) as reach:
@@ -192,6 +215,117 @@ def show_map(path: Path, shown: str, config: Path | None, no_cache: bool, jobs: 
     budgets = configuration.budgets
     show(map_json.render(system, budgets) if shown == "json" else map_text.render(system, budgets, **look()))
     return CLEAN if system.files else NOTHING
+
+
+@cli.command(epilog=STATUSES, short_help="Start a service, load it, break it, count what was lost.")
+@click.argument("path", default=Path(), type=_FILE)
+@click.option(
+    "--profile", type=click.Choice(("quick", "full")), default="quick", help="How much is done (quick)."
+)
+@click.option("--experiment", "only", multiple=True, metavar="NAME", help="Do this one only. Repeatable.")
+@click.option("--against", metavar="REV", help="The version that runs beside this one in two-versions.")
+@click.option("--format", "shown", type=_ProofFormat(), default="text", help="What is printed.")
+@click.option(
+    "--output",
+    "outputs",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Write FILE as well; its ending says which format. Repeatable.",
+)
+@click.option("--list", "listed", is_flag=True, help="List the experiments, and do none.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@_config
+def prove(
+    path: Path,
+    profile: str,
+    only: tuple[str, ...],
+    against: str | None,
+    shown: str,
+    outputs: tuple[Path, ...],
+    listed: bool,
+    quiet: bool,
+    exit_zero: bool,
+    config: Path | None,
+) -> int:
+    """Start the service at PATH, load it, break it, watch it come back, and count what was lost or doubled.
+
+    It runs what [prove] of the configuration names, and nothing else, on this machine alone.
+    """
+    from mainstay import proving
+    from mainstay.console import show
+
+    if listed:
+        show(proving.listing())
+        return CLEAN
+    formats = {file: _format_of(file, proving.formats()) for file in outputs}
+    _check_folders(outputs)
+    _check_experiments(only)
+    configuration = _configuration((path,), config)
+    try:
+        proof = proving.run(configuration, profile, only=only, against=against, quiet=quiet)
+    except proving.Impossible as error:
+        raise _Misuse(str(error)) from error
+    for file, name in formats.items():
+        _write(file, proving.rendered(proof, name))
+    if not quiet:
+        show(proving.rendered(proof, shown, printed=True))
+    status = proving.exit_status(proof.verdict)
+    return CLEAN if exit_zero and status == FINDINGS else status
+
+
+@cli.command(epilog=STATUSES, short_help="Join the evidence into the six quality gates.")
+@click.argument("path", default=Path(), type=_FILE)
+@click.option("--proof", type=_FILE, metavar="FILE", help="What `mainstay prove --output FILE.json` wrote.")
+@click.option(
+    "--coverage", type=_FILE, metavar="FILE", help="What your tests reached: coverage.xml or .json."
+)
+@click.option(
+    "--format", "shown", type=click.Choice(("text", "json")), default="text", help="What is printed."
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@_config
+@_no_cache
+@_jobs
+def ready(
+    path: Path,
+    proof: Path | None,
+    coverage: Path | None,
+    shown: str,
+    exit_zero: bool,
+    config: Path | None,
+    no_cache: bool,
+    jobs: int | None,
+) -> int:
+    """Say whether the backend at PATH is ready for production: the six gates, each with its evidence.
+
+    It reviews the code and reads its documents; what was measured comes from a proof, and what nobody looked
+    at did not pass.
+    """
+    from mainstay.console import look, show
+    from mainstay.ready import ProofUnreadable, exit_status, read_proof_file
+    from mainstay.ready import ready as join
+    from mainstay.reports import readiness_json, readiness_text
+    from mainstay.review import review as review_system
+    from mainstay.sources.coverage_report import CoverageUnreadable
+    from mainstay.sources.project import project_facts
+
+    configuration = _configuration((path,), config)
+    alerts = configuration.declaration.alerts if configuration.declaration else ()
+    try:
+        measured = read_proof_file(proof) if proof else None
+        facts = project_facts(path, alerts, coverage)
+    except (OSError, ProofUnreadable, CoverageUnreadable) as error:
+        raise _Misuse(str(error)) from error
+    with _reach((path,), no_cache, jobs) as reach:
+        outcome = review_system(reach, configuration)
+    readiness = join(outcome.review, measured, facts, configuration.budgets)
+    show(readiness_json.render(readiness) if shown == "json" else readiness_text.render(readiness, **look()))
+    for broken in outcome.broken:
+        _confess(f"the rule {broken.rule} failed with {_described(broken.error)}", broken.error)
+    status = ERROR if outcome.broken else exit_status(readiness.verdict)
+    return CLEAN if exit_zero and status == FINDINGS else status
 
 
 @cli.command(short_help="Print the page of a rule.")
@@ -303,10 +437,19 @@ def _check_rules(names: Sequence[str]) -> None:
         raise _Misuse(f"{error} mainstay rules lists them all.") from None
 
 
-def _format_of(path: Path) -> str:
-    from mainstay.reports import formats
+def _check_experiments(names: Sequence[str]) -> None:
+    from mainstay.experiments.catalogue import all_experiments
+    from mainstay.suppressions import suggestion
 
-    endings = {form.ENDING: name for name, form in formats().items()}
+    known = [experiment.name() for experiment in all_experiments()]
+    for name in names:
+        if name not in known:
+            problem = f"there is no experiment {name!r}.{suggestion(name, known)}"
+            raise _Misuse(f"{problem} mainstay prove --list lists them all.")
+
+
+def _format_of(path: Path, formats: "Mapping[str, Ending]") -> str:
+    endings = {form.ENDING: name for name, form in formats.items()}
     if path.suffix not in endings:
         raise _Misuse(f"{path}: its ending has to be one of {', '.join(endings)}")
     return endings[path.suffix]

@@ -1,0 +1,1 @@
+"""What happens when its database stops, stalls, slows or forgets it."""

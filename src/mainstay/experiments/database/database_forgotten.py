@@ -1,0 +1,28 @@
+"""Something between service and database forgets the connections, and says nothing."""
+
+from mainstay.experiments.database.base import DatabaseFault
+from mainstay.experiments.trial import Trial
+from mainstay.lab.proxy.faults import Drop
+
+
+class DatabaseForgotten(DatabaseFault):
+    """Connections that were dropped in silence are given up within seconds.
+
+    What is sent on open connections is acknowledged and lost for good, as behind a load balancer or a pooler
+    that forgot them; new connections work once it is over. Neither side hears an error: whoever waits without
+    a deadline waits for ever, and takes a thread and a place in the pool along.
+
+    Give every statement a deadline on the client's side: the server's `statement_timeout` does not end a wait
+    for an answer that will never come.
+    """
+
+    quick = True
+    what = "connections to the database are dropped in silence"
+    catches = ("no-client-deadline",)
+    explained_by = ("call-without-deadline",)
+
+    def inject(self, trial: Trial) -> None:
+        trial.stand.proxy.set(self.through(trial), Drop())
+
+    def heal(self, trial: Trial) -> None:
+        trial.stand.proxy.clear(self.through(trial))

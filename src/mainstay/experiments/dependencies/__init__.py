@@ -1,0 +1,1 @@
+"""What happens when another service fails it."""

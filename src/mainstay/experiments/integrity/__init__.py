@@ -1,0 +1,1 @@
+"""Whether what it acknowledged is there, once."""

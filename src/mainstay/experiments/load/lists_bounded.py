@@ -1,0 +1,81 @@
+"""Whether lists grow with what is stored."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from mainstay.experiments.base import Experiment
+from mainstay.experiments.stand import Stand
+from mainstay.experiments.trial import Trial
+from mainstay.lab.client import NoAnswer, ask
+from mainstay.lab.placeholders import names
+from mainstay.model.proof import Claim, Figure, Subject, Verdict
+from mainstay.model.service import Action
+
+ROWS = 300
+LARGE = 200  # items: more than any page that a person or a program wants at once
+
+
+class ListsBounded(Experiment):
+    """However much is stored, a list shows a page of it.
+
+    A few hundred rows are added of everything that can be made, and each list is asked for before and after,
+    with no limit given. A list without a bound is quick on the day it is written and takes the service down
+    in its third year.
+
+    Give every list a limit with a default and a maximum, and a cursor to go on from.
+    """
+
+    quick = True
+    order = 20
+    catches = ("unbounded-list",)
+
+    def applies(self, stand: Stand) -> str:
+        return "" if self._lists(stand) else "no operation of the load lists anything"
+
+    def seconds(self, stand: Stand) -> float:
+        return 6.0
+
+    def run(self, trial: Trial) -> Iterator[Claim]:
+        stand = trial.stand
+        lists = self._lists(stand)
+        before = {action.name: self._items(trial, action) for action in lists}
+        with trial.band("rows are added"):
+            pools = {pool for action in stand.actions for pool in action.gives if action.writes}
+            trial.records.extend(stand.driver.stock(dict.fromkeys(pools, ROWS), within=60.0))
+        for action in lists:
+            first, last = before[action.name], self._items(trial, action)
+            if first is None or last is None:
+                continue
+            grown = last > LARGE and last > first
+            yield Claim(
+                name=f"bounded: {action.name}",
+                subject=Subject.CAPACITY,
+                verdict=Verdict.FAILED if grown else Verdict.PASSED,
+                said=f"{action.method} {action.path} showed {first} items, and {last} with {ROWS} more rows.",
+                figures=(Figure("items", last),),
+            )
+
+    def _lists(self, stand: Stand) -> list[Action]:
+        return [a for a in stand.actions if not a.writes and a.weight > 0 and not names(a.path)]
+
+    def _items(self, trial: Trial, action: Action) -> int | None:
+        """How many it shows when nobody says how many; None when it shows no list."""
+        stand = trial.stand
+        with suppress(NoAnswer, ValueError):
+            reply = ask(
+                action.method,
+                f"{stand.service.addresses[0]}{action.path}",
+                headers=stand.headers(action),
+                timeout=stand.declaration.load.timeout,
+            )
+            return _longest(reply.json()) if reply.ok else None
+        return None
+
+
+def _longest(value: object) -> int | None:
+    """The length of the longest list at the top of an answer."""
+    if isinstance(value, list):
+        return len(value)
+    if isinstance(value, dict):
+        return max((len(part) for part in value.values() if isinstance(part, list)), default=None)
+    return None

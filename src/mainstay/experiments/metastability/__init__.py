@@ -1,0 +1,1 @@
+"""Whether it comes back by itself once the cause is gone."""

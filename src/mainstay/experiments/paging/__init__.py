@@ -1,0 +1,1 @@
+"""Whether anyone would be told."""

@@ -1,0 +1,1 @@
+"""What callers notice when its processes end and start."""

@@ -1,0 +1,1 @@
+"""Whether it answers whom it should, and with what it should."""

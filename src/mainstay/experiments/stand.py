@@ -1,0 +1,237 @@
+"""The stand on which a service is tried: everything an experiment can reach."""
+
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from mainstay.budgets import STANDARD, Budgets
+from mainstay.evidence import ledger
+from mainstay.experiments.profile import Profile
+from mainstay.lab.actions import LeftOut
+from mainstay.lab.caller import Caller
+from mainstay.lab.lab import Lab
+from mainstay.lab.ledger import Homes
+from mainstay.lab.load.control import Driver
+from mainstay.lab.paging.rules import Rule
+from mainstay.lab.postgres import Postgres
+from mainstay.lab.proxy.control import FaultProxy
+from mainstay.lab.service import Instance, Service
+from mainstay.model.api import Api
+from mainstay.model.record import Record
+from mainstay.model.service import Action, Actor, Declaration, Dependency, DependencyKind
+
+STOCKED_S = 120.0
+LEARNT = 3  # how often each write is tried to learn where it is stored
+
+
+class Observer(Protocol):
+    """Who is told what is going on."""
+
+    def doing(self, what: str, sent: int, failed: int, p95: float | None) -> None:
+        """Something is done to the service, and so many requests were sent meanwhile."""
+
+
+class Stand:
+    """The service under trial, its load, and what is known about it."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        declaration: Declaration,
+        service: Service,
+        proxy: FaultProxy,
+        drive: Callable[[str], Driver],
+        actions: Sequence[Action],
+        *,
+        api: Api | None,
+        left_out: Sequence[LeftOut],
+        rules: Sequence[Rule],
+        budgets: Budgets,
+        profile: Profile,
+        observer: Observer,
+        prefix: str,
+        against: Path | None = None,
+    ) -> None:
+        self.lab = lab
+        self.declaration = declaration
+        self.service = service
+        self.proxy = proxy
+        self._drive = drive
+        self.driver = drive(prefix)
+        self.actions = tuple(actions)
+        self.api = api
+        self.left_out = tuple(left_out)
+        self.rules = tuple(rules)
+        self.budgets = budgets
+        self.standard = STANDARD
+        self.profile = profile
+        self.observer = observer
+        self.prefix = prefix
+        self.against = against  # the folder of the other version
+        self.homes = Homes(prefix, {}, {"every write": "no database is declared"})
+        self.dependents: dict[str, frozenset[str]] = {}  # HTTP dependency -> actions that ask it
+        self.notes: list[str] = []
+        self.tokens: set[str] = set()  # of the ledger, of all loads so far
+        self._callers = 0
+        self.steady_p95: float | None = None  # as the steady experiment saw it
+
+    # --- what experiments ask about the service ----------------------------------------------
+
+    @property
+    def expected(self) -> float:
+        """Requests a second at expected load."""
+        return self.declaration.load.expected
+
+    @property
+    def peak(self) -> float:
+        """Requests a second at peak load."""
+        return self.declaration.load.peak
+
+    @property
+    def database(self) -> Postgres | None:
+        return self.service.database
+
+    def leave_out(self, names: Container[str]) -> None:
+        """Take actions out of the mix: they do not work."""
+        self.actions = tuple(
+            msgspec.structs.replace(a, weight=0.0) if a.name in names else a for a in self.actions
+        )
+        self.__dict__.pop("by_name", None)
+
+    @property
+    def mix(self) -> tuple[str, ...]:
+        """The names of the actions that a load is made of."""
+        return tuple(action.name for action in self.actions if action.weight > 0)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Action]:
+        return {action.name: action for action in self.actions}
+
+    @property
+    def writes(self) -> tuple[Action, ...]:
+        """The writes of the mix that nobody waived: each is critical."""
+        return tuple(a for a in self.actions if a.writes and a.weight > 0 and not a.waived)
+
+    @property
+    def removers(self) -> frozenset[str]:
+        """The actions that delete what they take."""
+        return frozenset(action.name for action in self.actions if action.method == "DELETE")
+
+    def known(self) -> set[str]:
+        """What the ledger finds in the database now."""
+        if self.database is None:
+            return set()
+        with self.database.connect(self.database_name) as connection:
+            return self.homes.known(connection)
+
+    @property
+    def http_dependencies(self) -> tuple[Dependency, ...]:
+        """The services it asks over HTTP."""
+        kinds = (DependencyKind.HTTP, DependencyKind.COMMAND)
+        return tuple(d for d in self.declaration.dependencies if d.kind in kinds)
+
+    @property
+    def principals(self) -> tuple[Actor, ...]:
+        """The actors with credentials."""
+        return self.declaration.actors
+
+    def actor(self, action: Action) -> str:
+        """Who calls an action."""
+        return action.actor or (self.principals[0].name if self.principals else "anonymous")
+
+    def headers(self, action: Action) -> dict[str, str]:
+        """What the caller of an action sends to say who he is."""
+        return self.service.headers.get(self.actor(action), {})
+
+    def caller(self) -> Caller:
+        """For single requests beside the load, under markers of their own."""
+        self._callers += 1
+        prefix = f"mp{self.prefix[2:]}{self._callers:x}z"
+        timeout = self.declaration.load.timeout
+        return Caller(self.service.addresses, self.actions, self.service.headers, prefix, timeout)
+
+    def serving_processes(self) -> list[Instance]:
+        return self.service.serving
+
+    @property
+    def watch(self) -> float:
+        """Seconds to go on looking after a fault: longer than the service may still be waiting for it."""
+        wanted = max(self.declaration.longest_wait, 2.0) + 3.0
+        return wanted if self.profile.longest_watch is None else min(wanted, self.profile.longest_watch)
+
+    @property
+    def watches_enough(self) -> bool:
+        """Whether the watch is longer than the longest wait in the service."""
+        return self.watch > self.declaration.longest_wait
+
+    def starting(self) -> float:
+        """Seconds to allow for a restart of the service, in the plan."""
+        return 3.0 if self.startup is None else self.startup
+
+    startup: float | None = None
+
+    # --- learning ----------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Nothing is sent any more."""
+        self.driver.end()
+
+    def renew(self) -> None:
+        """After the database was made anew: callers have new credentials, and nothing is known of it."""
+        self.driver.end()
+        self._callers += 1
+        self.prefix = f"{self.prefix[:8]}{self._callers:x}"
+        self.driver = self._drive(self.prefix)
+        self.learn()
+
+    def restart(self, *, direct: bool = False) -> None:
+        """A fresh service, and the load aimed at it."""
+        began = time.monotonic()
+        self.service.restart(direct=direct)
+        self.startup = time.monotonic() - began
+        self.driver.target(*self.service.addresses)
+
+    def learn(self) -> list[Record]:
+        """Try each action a few times: whether it works, where its writes are stored, whom it asks."""
+        records = self._stock_up()
+        for action in self.actions:
+            if action.weight <= 0:
+                continue
+            marks = self._asked()
+            tried = self.driver.once([action.name], LEARNT if action.writes else 1)
+            records.extend(tried)
+            for name, asked in self._asked().items():
+                if asked > marks[name]:
+                    self.dependents[name] = self.dependents.get(name, frozenset()) | {action.name}
+        self.tokens |= ledger.tokens(records)
+        if self.database is not None:
+            with self.database.connect(self.database_name) as connection:
+                self.homes = Homes.learn(connection, records, self.prefix, self.actions)
+        return records
+
+    @property
+    def database_name(self) -> str | None:
+        """The name of the database inside the server."""
+        return None if self.database is None else self.database.database
+
+    def stock(self, rate: float, seconds: float, only: Sequence[str]) -> list[Record]:
+        """Fill the pools for a load of that size."""
+        return self.driver.stock(self.driver.needs(rate, seconds, only), within=STOCKED_S)
+
+    def _stock_up(self) -> list[Record]:
+        wanted = {pool: LEARNT + 2 for action in self.actions for pool in action.takes}
+        return list(self.driver.stock(wanted, within=STOCKED_S))
+
+    def _asked(self) -> dict[str, int]:
+        return {name: len(standin.requests()) for name, standin in self.service.standins.items()}
+
+
+def say_nothing(_: str) -> None:
+    """For whoever does not listen."""
+
+
+Say = Callable[[str], None]

@@ -1,0 +1,335 @@
+"""The verb `prove`: start the service, load it, break it, count what was lost, and clean up."""
+
+import os
+import platform
+import secrets
+import string
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from mainstay import __version__
+from mainstay.budgets import STANDARD, Budgets
+from mainstay.evidence import forecast
+from mainstay.evidence.forecast import Outage
+from mainstay.experiments.base import Experiment
+from mainstay.experiments.catalogue import all_experiments
+from mainstay.experiments.profile import Profile
+from mainstay.experiments.stand import Observer, Stand
+from mainstay.experiments.trial import Trial
+from mainstay.lab.actions import LeftOut, derive
+from mainstay.lab.client import NoAnswer, ask
+from mainstay.lab.lab import Lab, LabError
+from mainstay.lab.load.control import Driver
+from mainstay.lab.paging.rules import AlertError, Rule, read_rules
+from mainstay.lab.proxy.control import FaultProxy
+from mainstay.lab.service import Service
+from mainstay.model.api import Api
+from mainstay.model.proof import Machine, Measurement, Proof, Skipped, Verdict, worst
+from mainstay.model.service import Action, Declaration
+from mainstay.sources import openapi
+from mainstay.sources.openapi import OpenApiError
+
+MARK = string.ascii_lowercase + string.digits
+
+
+class Impossible(Exception):
+    """The service cannot be proved as it is declared; the message says why."""
+
+
+class Spectator(Observer, Protocol):
+    """Who is told how far the run is."""
+
+    def plan(self, names: Sequence[str], seconds: float) -> None:
+        """What will be done, and how long that takes, about."""
+
+    def say(self, line: str) -> None:
+        """Something worth a line of its own."""
+
+    def begin(self, name: str, seconds: float) -> None:
+        """An experiment begins."""
+
+    def done(self, measurement: Measurement) -> None:
+        """An experiment has ended."""
+
+
+class Wish(Protocol):
+    """Which experiments are wanted."""
+
+    def __call__(self, experiment: type[Experiment]) -> bool: ...
+
+
+def prove(
+    declaration: Declaration,
+    budgets: Budgets,
+    profile: Profile,
+    spectator: Spectator,
+    *,
+    only: Sequence[str] = (),
+    against: Path | None = None,
+) -> Proof:
+    """Do the experiments of the profile, or those named, and say what they show.
+
+    Raises LabError and its kin when the service cannot even be started: nothing is left running then either.
+    """
+    began, clock = datetime.now(UTC), time.monotonic()
+    with ExitStack() as stack:
+        lab = stack.enter_context(Lab())
+        stand = _stand(lab, stack, declaration, budgets, profile, spectator, against)
+        chosen, skipped = _choose(stand, only)
+        seconds = sum(experiment().seconds(stand) + stand.starting() for experiment in chosen)
+        spectator.plan([experiment.name() for experiment in chosen], seconds)
+        measurements = []
+        for experiment in chosen:
+            measurement = _do(stand, experiment(), spectator)
+            measurements.append(measurement)
+            spectator.done(measurement)
+        measurements.extend(_forecast(measurements, declaration, budgets))
+        machine = _machine(stand)
+        notes = tuple(stand.notes)
+    return Proof(
+        version=__version__,
+        service=Path(declaration.root).name,
+        profile=profile.name,
+        began=began.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - clock,
+        machine=machine,
+        budgets=budgets,
+        standard=STANDARD,
+        verdict=worst([m.verdict for m in measurements] + _doubts(skipped)),
+        measurements=tuple(measurements),
+        skipped=tuple(skipped),
+        assumptions=notes,
+    )
+
+
+# --- getting ready -------------------------------------------------------------------------------
+
+
+def _stand(
+    lab: Lab,
+    stack: ExitStack,
+    declaration: Declaration,
+    budgets: Budgets,
+    profile: Profile,
+    spectator: Spectator,
+    against: Path | None,
+) -> Stand:
+    rules = read_alerts(declaration)
+    proxy = FaultProxy(lab)
+    service = Service(lab, declaration, proxy, spectator.say)
+    spectator.doing("starting what the service needs", 0, 0, None)
+    service.prepare()
+    spectator.doing("starting the service", 0, 0, None)
+    service.start()
+    api = read_interface(declaration, service)
+    actions, left_out = _actions(api, declaration)
+    prefix = "ms" + "".join(secrets.choice(MARK) for _ in range(6))
+
+    def drive(marks: str) -> Driver:
+        return Driver(
+            lab,
+            actions,
+            targets=service.addresses,
+            actors=_callers(service, declaration),
+            timeout=declaration.load.timeout,
+            seed=int.from_bytes(secrets.token_bytes(4)),
+            prefix=marks,
+            scenario=Path(declaration.root) / declaration.load.scenario
+            if declaration.load.scenario
+            else None,
+        )
+
+    stand = Stand(
+        lab,
+        declaration,
+        service,
+        proxy,
+        drive,
+        actions,
+        api=api,
+        left_out=left_out,
+        rules=rules,
+        budgets=budgets,
+        profile=profile,
+        observer=spectator,
+        prefix=prefix,
+        against=against,
+    )
+    stack.callback(stand.end)
+    spectator.doing("trying each operation once", 0, 0, None)
+    _check_working(stand)
+    return stand
+
+
+def _callers(service: Service, declaration: Declaration) -> dict[str, dict[str, str]]:
+    """The first actor is the one whom actions without an actor mean."""
+    first = (
+        {declaration.actors[0].name: service.headers[declaration.actors[0].name]}
+        if declaration.actors
+        else {}
+    )
+    return first | service.headers
+
+
+def _check_working(stand: Stand) -> None:
+    """A load in which an operation never works proves nothing."""
+    records = stand.learn()
+    broken = {r.action: r for r in records if not r.ok}
+    working = {r.action for r in records if r.ok}
+    for name, record in broken.items():
+        action = stand.by_name.get(name)
+        if name in working or action is None:
+            continue
+        how = record.failure or f"status {record.status}"
+        problem = f"the operation {name!r} ({action.method} {action.path}) does not work: {how}"
+        if not action.guessed:
+            raise LabError(f"{problem}. {record.excerpt}".strip())
+        stand.notes.append(f"{problem}; it was a guess and is left out of the load")
+    useless = {name for name in broken if name not in working}
+    if useless:
+        stand.leave_out(useless)
+    if not any(action.weight > 0 for action in stand.actions):
+        raise LabError("no operation works: declare at least one [[prove.action]]")
+
+
+def read_interface(declaration: Declaration, service: Service | None) -> Api | None:
+    """The OpenAPI document: a file of the project, or what the service shows at a path."""
+    if not declaration.openapi:
+        return None
+    file = Path(declaration.root) / declaration.openapi.lstrip("/")
+    if not declaration.openapi.startswith("/") or file.is_file():
+        try:
+            return openapi.read(file.read_bytes(), declaration.openapi)
+        except OSError as error:
+            raise LabError(f"prove.openapi: {declaration.openapi}: {error.strerror}") from None
+        except OpenApiError as error:
+            raise LabError(f"prove.openapi: {error}") from None
+    if service is None:
+        return None
+    try:
+        reply = ask("GET", f"{service.addresses[0]}{declaration.openapi}", timeout=declaration.load.timeout)
+        if not reply.ok:
+            raise LabError(f"prove.openapi: {declaration.openapi} was answered with {reply.status}")
+        return openapi.read(reply.body, declaration.openapi)
+    except NoAnswer as error:
+        raise LabError(f"prove.openapi: no answer from {declaration.openapi}: {error}") from None
+    except OpenApiError as error:
+        raise LabError(f"prove.openapi: {error}") from None
+
+
+def read_alerts(declaration: Declaration) -> tuple[Rule, ...]:
+    """The alert rules that the declaration names."""
+    try:
+        return read_rules([Path(declaration.root) / name for name in declaration.alerts])
+    except AlertError as error:
+        raise LabError(f"prove.alerts: {error}") from None
+
+
+def _actions(api: Api | None, declaration: Declaration) -> tuple[tuple[Action, ...], tuple[LeftOut, ...]]:
+    """Those that are declared; where none is, those that can be made from the OpenAPI document."""
+    if declaration.actions or declaration.load.scenario or api is None:
+        if not declaration.actions and not declaration.load.scenario:
+            raise LabError("nothing says what to send: declare `openapi`, [[prove.action]] or a scenario")
+        return declaration.actions, ()
+    derived = derive(api, declaration.actions, declaration.public)
+    if not derived.actions:
+        reasons = "; ".join(f"{out.operation}: {out.why}" for out in derived.left_out[:3])
+        raise LabError(f"prove.openapi: no operation can be called from what it says. {reasons}")
+    return derived.actions, derived.left_out
+
+
+# --- the experiments -----------------------------------------------------------------------------
+
+
+def _choose(stand: Stand, only: Sequence[str]) -> tuple[list[type[Experiment]], list[Skipped]]:
+    chosen: list[type[Experiment]] = []
+    skipped: list[Skipped] = []
+    waived = {waiver.experiment: waiver.reason for waiver in stand.declaration.waivers}
+    for experiment in all_experiments():
+        name = experiment.name()
+        if only and name not in only:
+            continue
+        if not only and stand.profile.name == "quick" and not experiment.quick:
+            continue
+        if reason := waived.get(name, ""):
+            skipped.append(Skipped(name, reason, waived=True))
+        elif reason := experiment().applies(stand):
+            skipped.append(Skipped(name, reason, applies=False))
+        elif reason := experiment().possible(stand):
+            skipped.append(Skipped(name, f"not possible here: {reason}"))
+        else:
+            chosen.append(experiment)
+    return chosen, skipped
+
+
+def _doubts(skipped: Sequence[Skipped]) -> list[Verdict]:
+    """What could not be done here was not measured, and so did not pass."""
+    return [Verdict.INCONCLUSIVE for skip in skipped if skip.applies and not skip.waived]
+
+
+def _do(stand: Stand, experiment: Experiment, spectator: Spectator) -> Measurement:
+    """One experiment on a fresh service; what goes wrong on our side makes it void, not the service bad."""
+    spectator.begin(experiment.name(), experiment.seconds(stand))
+    began = time.monotonic()
+    trial: Trial | None = None
+    try:
+        stand.restart()
+        trial = Trial(stand)
+        claims = list(experiment.run(trial))
+        return trial.measurement(experiment.name(), experiment.hypothesis(), claims, experiment.explained_by)
+    except (LabError, NoAnswer) as error:
+        return Measurement(
+            experiment=experiment.name(),
+            verdict=Verdict.ERROR,
+            hypothesis=experiment.hypothesis(),
+            seconds=time.monotonic() - began,
+            why=str(error),
+        )
+    finally:
+        if trial is not None:
+            trial.close()
+        with suppress(LabError):
+            stand.driver.stop()
+
+
+def _forecast(
+    measurements: Sequence[Measurement], declaration: Declaration, budgets: Budgets
+) -> list[Measurement]:
+    """The availability to expect from the outages that were measured; nothing when there were none."""
+    outages = [
+        Outage(measurement.experiment, figure.value, heals=claim.verdict is not Verdict.FAILED)
+        for measurement in measurements
+        for claim in measurement.claims
+        if claim.name == "recovers-in-time"
+        for figure in claim.figures
+        if figure.name == "full outage"
+    ]
+    if not outages:
+        return []
+    claim = forecast.claim(outages, declaration.frequencies, budgets)
+    return [
+        Measurement(
+            experiment="availability",
+            verdict=claim.verdict,
+            hypothesis="What goes wrong in a month stays within the budget for availability.",
+            claims=(claim,),
+        )
+    ]
+
+
+def _machine(stand: Stand) -> Machine:
+    database = stand.database
+    return Machine(
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        cores=os.cpu_count() or 1,
+        load=os.getloadavg()[0],
+        postgres=database.choice if database is not None else "",
+    )
+
+
+Say = Callable[[str], None]

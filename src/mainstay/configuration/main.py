@@ -4,19 +4,19 @@ Configuration is data of the reviewed project, which nobody has to trust: it can
 its own folder and nothing else, and nothing in it is ever run.
 """
 
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from mainstay.budgets import STANDARD, Budgets
+from mainstay.configuration.declaration import declaration
+from mainstay.configuration.source import SHARES, TIMES, ConfigurationError, Source
 from mainstay.model.finding import Confidence, Severity
+from mainstay.model.service import Declaration
 from mainstay.sources.discovery import Selection
 from mainstay.sources.reading import Unreadable, content_of
 from mainstay.suppressions import suggestion
@@ -25,10 +25,6 @@ OWN_FILE = "mainstay.toml"
 SHARED_FILE = "pyproject.toml"
 
 Level = TypeVar("Level", Severity, Confidence)
-
-
-class ConfigurationError(Exception):
-    """A configuration that cannot be used; the message begins with file and line."""
 
 
 class Public(Struct, frozen=True):
@@ -57,6 +53,7 @@ class Configuration(Struct, frozen=True):
     knowledge: Path | None = None
     public: tuple[Public, ...] = ()
     baseline: Path | None = None
+    declaration: Declaration | None = None  # `[prove]`
 
 
 def configuration_for(root: Path, known_rules: Iterable[str]) -> Configuration:
@@ -119,6 +116,7 @@ class _Table(Struct, frozen=True, rename="kebab"):
     knowledge: str | None = None
     public: tuple[_Public, ...] = ()
     baseline: str | None = None
+    prove: dict[str, Any] | None = None
 
 
 def _read(file: Path, known_rules: Iterable[str]) -> Configuration | None:
@@ -131,86 +129,22 @@ def _read(file: Path, known_rules: Iterable[str]) -> Configuration | None:
     shared = file.name == SHARED_FILE
     if shared and "mainstay" not in text:
         return None
-    source = _Source(file, text, "tool.mainstay" if shared else "")
+    source = Source(file, text, "tool.mainstay" if shared else "")
     raw = source.table()
     return None if raw is None else _Reader(source, raw, set(known_rules)).configuration()
-
-
-class _Source:
-    """The text of a configuration, able to say on which line a key stands."""
-
-    def __init__(self, file: Path, text: str, prefix: str) -> None:
-        self.file = file
-        self._text = text
-        self._prefix = prefix
-
-    def table(self) -> dict[str, Any] | None:
-        """The table that is ours, None when the file has none."""
-        try:
-            table: object = tomllib.loads(self._text)
-        except tomllib.TOMLDecodeError as error:
-            found = re.search(r"at line (\d+)", str(error))
-            line = int(found[1]) if found else self._text.count("\n") + 1
-            raise self._error(line, f"this is not valid TOML: {error}") from None
-        except RecursionError:
-            raise self._error(1, "no usable TOML: it is nested too deeply") from None
-        for part in filter(None, self._prefix.split(".")):
-            table = table.get(part) if isinstance(table, dict) else None
-        if table is None:
-            return None
-        if not isinstance(table, dict):
-            raise self.at(self._prefix, "expected a table")
-        return table
-
-    def at(self, key: str, problem: str, nth: int = 0) -> ConfigurationError:
-        """The error that `problem` is, at the line of the dotted `key`."""
-        return self._error(self.line(key, nth), f"`{key}`: {problem}" if key else problem)
-
-    def line(self, key: str, nth: int = 0) -> int:
-        """Where the key (its `nth` mention, for lists of tables) stands, or the nearest table above it."""
-        wanted = ".".join(filter(None, (self._prefix, key)))
-        header, best, best_depth, seen = "", 1, -1, 0
-        for number, line in enumerate(self._text.splitlines(), 1):
-            opened = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
-            if opened:
-                here = header = _plain(opened[1])
-            elif assigned := re.match(r"""\s*([\w.\-"' ]+?)\s*=""", line):
-                here = ".".join(filter(None, (header, _plain(assigned[1]))))
-            else:
-                continue
-            if here == wanted:
-                if seen == nth:
-                    return number
-                seen += 1
-            depth = here.count(".")
-            if (wanted.startswith(f"{here}.") or here == wanted) and depth >= best_depth:
-                best, best_depth = number, depth
-        return best
-
-    def _error(self, line: int, problem: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.file}:{line}: {problem}")
-
-
-def _plain(key: str) -> str:
-    return ".".join(part.strip().strip("\"'") for part in key.split("."))
 
 
 class _Reader:
     """Turns the raw table into a Configuration, or says what is wrong with it and where."""
 
-    def __init__(self, source: _Source, raw: dict[str, Any], known_rules: set[str]) -> None:
+    def __init__(self, source: Source, raw: dict[str, Any], known_rules: set[str]) -> None:
         self._source = source
         self._known_rules = known_rules
-        self._refuse_unknown(raw, "", _Table)
-        self._refuse_unknown(raw.get("budgets"), "budgets.", _Budgets)
+        source.refuse_unknown(raw, "", _Table)
+        source.refuse_unknown(raw.get("budgets"), "budgets.", _Budgets)
         for index, entry in enumerate(raw["public"] if isinstance(raw.get("public"), list) else ()):
-            self._refuse_unknown(entry, "public.", _Public, index)
-        try:
-            self._table = msgspec.convert(raw, _Table)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$.")
-            key = re.sub(r"\[.*?\]", "", where.rstrip("`"))
-            raise source.at(key, what[:1].lower() + what[1:]) from None
+            source.refuse_unknown(entry, "public.", _Public, index)
+        self._table = source.convert(raw, _Table)
 
     def configuration(self) -> Configuration:
         table = self._table
@@ -225,15 +159,8 @@ class _Reader:
             knowledge=self._inside("knowledge", table.knowledge),
             public=tuple(self._public(index, entry) for index, entry in enumerate(table.public)),
             baseline=self._inside("baseline", table.baseline),
+            declaration=None if table.prove is None else declaration(self._source, table.prove),
         )
-
-    def _refuse_unknown(self, raw: object, prefix: str, shape: type[Struct], nth: int = 0) -> None:
-        if not isinstance(raw, dict):
-            return
-        known = {field.encode_name for field in msgspec.structs.fields(shape)}
-        for key in raw:
-            if key not in known:
-                raise self._source.at(prefix + key, f"there is no such key.{suggestion(key, known)}", nth)
 
     def _rules(self, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -253,20 +180,13 @@ class _Reader:
 
     def _budgets(self, given: _Budgets) -> Budgets:
         def amount(name: str, text: str | None, units: Mapping[str, Decimal], default: float) -> float:
-            if text is None:
-                return default
-            parts = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z%]+)\s*", text)
-            if parts is None or parts[2] not in units:
-                example = "99.9%" if "%" in units else "200ms"
-                problem = f"{text!r} is no amount with a unit ({', '.join(units)}), such as {example!r}"
-                raise self._source.at(f"budgets.{name}", problem)
-            return float(Decimal(parts[1]) * units[parts[2]])  # as decimals: 350 ms is 0.35 s exactly
+            return self._source.amount(f"budgets.{name}", text, units, default)
 
         return Budgets(
-            availability=amount("availability", given.availability, _SHARES, STANDARD.availability),
-            errors=amount("errors", given.errors, _SHARES, STANDARD.errors),
-            p95=amount("p95", given.p95, _TIMES, STANDARD.p95),
-            recovery=amount("recovery", given.recovery, _TIMES, STANDARD.recovery),
+            availability=amount("availability", given.availability, SHARES, STANDARD.availability),
+            errors=amount("errors", given.errors, SHARES, STANDARD.errors),
+            p95=amount("p95", given.p95, TIMES, STANDARD.p95),
+            recovery=amount("recovery", given.recovery, TIMES, STANDARD.recovery),
         )
 
     def _inside(self, key: str, name: str | None) -> Path | None:
@@ -285,7 +205,3 @@ class _Reader:
         if not entry.reason.strip():
             raise self._source.at("public", "give the `reason` why anyone may call it", index)
         return Public(entry.operation or entry.path, entry.reason, self._source.line("public", index))
-
-
-_SHARES = {"%": Decimal("0.01")}
-_TIMES = {"ms": Decimal("0.001"), "s": Decimal(1), "min": Decimal(60), "h": Decimal(3600)}

@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-from typing import ClassVar
-
 from mainstay.experiments.fault import FaultExperiment
 from mainstay.experiments.stand import Stand
 from mainstay.experiments.trial import Trial

@@ -5,11 +5,13 @@ import platform
 import secrets
 import string
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from mainstay import __version__
 from mainstay.budgets import STANDARD, Budgets
@@ -20,7 +22,7 @@ from mainstay.experiments.catalogue import all_experiments
 from mainstay.experiments.profile import Profile
 from mainstay.experiments.stand import Observer, Stand
 from mainstay.experiments.trial import Trial
-from mainstay.lab.actions import LeftOut, derive
+from mainstay.lab.actions import Derived, derive
 from mainstay.lab.client import NoAnswer, ask
 from mainstay.lab.lab import Lab, LabError
 from mainstay.lab.load.control import Driver
@@ -33,6 +35,7 @@ from mainstay.model.service import Action, Declaration
 from mainstay.sources import openapi
 from mainstay.sources.openapi import OpenApiError
 
+REQUEST_ID = "{marker}"
 MARK = string.ascii_lowercase + string.digits
 
 
@@ -79,6 +82,7 @@ def prove(
     with ExitStack() as stack:
         lab = stack.enter_context(Lab())
         stand = _stand(lab, stack, declaration, budgets, profile, spectator, against)
+        machine = _machine(stand)
         chosen, skipped = _choose(stand, only)
         seconds = sum(experiment().seconds(stand) + stand.starting() for experiment in chosen)
         spectator.plan([experiment.name() for experiment in chosen], seconds)
@@ -88,7 +92,6 @@ def prove(
             measurements.append(measurement)
             spectator.done(measurement)
         measurements.extend(_forecast(measurements, declaration, budgets))
-        machine = _machine(stand)
         notes = tuple(stand.notes)
     return Proof(
         version=__version__,
@@ -124,15 +127,17 @@ def _stand(
     spectator.doing("starting what the service needs", 0, 0, None)
     service.prepare()
     spectator.doing("starting the service", 0, 0, None)
+    began = time.monotonic()
     service.start()
+    startup = time.monotonic() - began
     api = read_interface(declaration, service)
-    actions, left_out = _actions(api, declaration)
+    derived = _actions(api, declaration, {})
     prefix = "ms" + "".join(secrets.choice(MARK) for _ in range(6))
 
-    def drive(marks: str) -> Driver:
+    def drive(marks: str, actions: Sequence[Action]) -> Driver:
         return Driver(
             lab,
-            actions,
+            [_with_request_id(action, declaration.request_id_header) for action in actions],
             targets=service.addresses,
             actors=_callers(service, declaration),
             timeout=declaration.load.timeout,
@@ -149,9 +154,8 @@ def _stand(
         service,
         proxy,
         drive,
-        actions,
+        derived.actions,
         api=api,
-        left_out=left_out,
         rules=rules,
         budgets=budgets,
         profile=profile,
@@ -159,10 +163,23 @@ def _stand(
         prefix=prefix,
         against=against,
     )
+    stand.startup = startup
     stack.callback(stand.end)
     spectator.doing("trying each operation once", 0, 0, None)
     _check_working(stand)
     return stand
+
+
+def _with_request_id(action: Action, header: str) -> Action:
+    """The action with an id by which its requests can be found in the logs."""
+    if not header or header in action.headers:
+        return action
+    return msgspec.structs.replace(action, headers={**action.headers, header: REQUEST_ID})
+
+
+def _scenario(declaration: Declaration) -> Path | None:
+    name = declaration.load.scenario
+    return Path(declaration.root) / name if name else None
 
 
 def _callers(service: Service, declaration: Declaration) -> dict[str, dict[str, str]]:
@@ -176,24 +193,38 @@ def _callers(service: Service, declaration: Declaration) -> dict[str, dict[str, 
 
 
 def _check_working(stand: Stand) -> None:
-    """A load in which an operation never works proves nothing."""
+    """A load in which an operation never works proves nothing: guesses that fail are left out."""
+    refused: dict[str, str] = {}
+    derived = _actions(stand.api, stand.declaration, refused)
+    while True:
+        failed = _failing(stand)
+        if not failed:
+            break
+        refused |= failed
+        derived = _actions(stand.api, stand.declaration, refused)
+        stand.replace(derived.actions)
+    guessed = [action.name for action in stand.actions if action.guessed and action.weight > 0]
+    if guessed:
+        stand.notes.append(f"guessed from the API's description: {', '.join(guessed)}")
+    stand.notes.extend(f"{out.operation} is left out: {out.why}" for out in derived.left_out)
+    stand.notes.extend(stand.homes.said)
+
+
+def _failing(stand: Stand) -> dict[str, str]:
+    """The guessed operations that do not work, and how; raises LabError for a declared one."""
     records = stand.learn()
-    broken = {r.action: r for r in records if not r.ok}
     working = {r.action for r in records if r.ok}
-    for name, record in broken.items():
-        action = stand.by_name.get(name)
-        if name in working or action is None:
+    failed: dict[str, str] = {}
+    for record in records:
+        action = stand.by_name.get(record.action)
+        if record.ok or record.action in working or action is None or action.weight <= 0:
             continue
-        how = record.failure or f"status {record.status}"
-        problem = f"the operation {name!r} ({action.method} {action.path}) does not work: {how}"
+        how = "got no answer: " + record.failure if record.failure else f"was answered {record.status}"
         if not action.guessed:
+            problem = f"the operation {action.name!r} ({action.method} {action.path}) {how}"
             raise LabError(f"{problem}. {record.excerpt}".strip())
-        stand.notes.append(f"{problem}; it was a guess and is left out of the load")
-    useless = {name for name in broken if name not in working}
-    if useless:
-        stand.leave_out(useless)
-    if not any(action.weight > 0 for action in stand.actions):
-        raise LabError("no operation works: declare at least one [[prove.action]]")
+        failed[f"{action.method} {action.path}"] = f"it {how} when it was tried"
+    return failed
 
 
 def read_interface(declaration: Declaration, service: Service | None) -> Api | None:
@@ -229,17 +260,20 @@ def read_alerts(declaration: Declaration) -> tuple[Rule, ...]:
         raise LabError(f"prove.alerts: {error}") from None
 
 
-def _actions(api: Api | None, declaration: Declaration) -> tuple[tuple[Action, ...], tuple[LeftOut, ...]]:
-    """Those that are declared; where none is, those that can be made from the OpenAPI document."""
-    if declaration.actions or declaration.load.scenario or api is None:
-        if not declaration.actions and not declaration.load.scenario:
+def _actions(api: Api | None, declaration: Declaration, refused: Mapping[str, str]) -> Derived:
+    """Those that are declared; where none is, or the rest is to be guessed, those of the OpenAPI document."""
+    declared = declaration.actions
+    if api is None or ((declared or declaration.load.scenario) and not declaration.guess_the_rest):
+        if not declared and not declaration.load.scenario:
             raise LabError("nothing says what to send: declare `openapi`, [[prove.action]] or a scenario")
-        return declaration.actions, ()
-    derived = derive(api, declaration.actions, declaration.public)
-    if not derived.actions:
+        return Derived(declared, ())
+    first = declaration.actors[0].name if declaration.actors else ""
+    derived = derive(api, declared, declaration.public, first=first, refused=dict(refused))
+    actions = (*declared, *derived.actions)
+    if not actions:
         reasons = "; ".join(f"{out.operation}: {out.why}" for out in derived.left_out[:3])
         raise LabError(f"prove.openapi: no operation can be called from what it says. {reasons}")
-    return derived.actions, derived.left_out
+    return Derived(actions, derived.left_out)
 
 
 # --- the experiments -----------------------------------------------------------------------------
@@ -277,9 +311,12 @@ def _do(stand: Stand, experiment: Experiment, spectator: Spectator) -> Measureme
     began = time.monotonic()
     trial: Trial | None = None
     try:
-        stand.restart()
+        if not (stand.untouched and experiment.gentle):
+            stand.restart()
+        stand.untouched = False
         trial = Trial(stand)
         claims = list(experiment.run(trial))
+        stand.untouched = experiment.gentle
         return trial.measurement(experiment.name(), experiment.hypothesis(), claims, experiment.explained_by)
     except (LabError, NoAnswer) as error:
         return Measurement(
@@ -328,7 +365,7 @@ def _machine(stand: Stand) -> Machine:
         python=platform.python_version(),
         cores=os.cpu_count() or 1,
         load=os.getloadavg()[0],
-        postgres=database.choice if database is not None else "",
+        postgres=database.choice.removeprefix("PostgreSQL ") if database is not None else "",
     )
 
 

@@ -14,6 +14,7 @@ from mainstay.configuration import Configuration
 from mainstay.console import look
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.experiments.profile import PROFILES
+from mainstay.explained import explained
 from mainstay.model.proof import Proof
 from mainstay.ready import exit_status as exit_status
 from mainstay.ready import gates as gates_of
@@ -49,7 +50,7 @@ def run(
     live = _Spectator(quiet)
     try:
         with _version(Path(configuration.declaration.root), against) as other:
-            return prove(
+            proof = prove(
                 configuration.declaration,
                 configuration.budgets,
                 PROFILES[profile],
@@ -57,6 +58,7 @@ def run(
                 only=only,
                 against=other,
             )
+        return explained(proof, configuration)
     except LabError as error:
         raise Impossible(str(error)) from error
     finally:

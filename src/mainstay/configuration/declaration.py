@@ -128,6 +128,7 @@ class _Prove(Struct, frozen=True, rename="kebab"):
     migrate: tuple[Command, ...] = ()
     seed: tuple[Command, ...] = ()
     openapi: str = ""
+    guess_the_rest: bool = False
     alerts: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     request_id_header: str = ""
@@ -159,6 +160,7 @@ class _Reader:
             actions=tuple(self._action(index, entry) for index, entry in enumerate(table.action)),
             load=self._load(table.load),
             openapi=table.openapi,
+            guess_the_rest=table.guess_the_rest,
             alerts=table.alerts,
             invariants=tuple(self._invariant(index, entry) for index, entry in enumerate(table.invariant)),
             waivers=tuple(self._waiver(index, entry) for index, entry in enumerate(table.waive)),

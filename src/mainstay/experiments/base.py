@@ -23,6 +23,7 @@ class Experiment:
     quick: ClassVar[bool] = False  # part of the quick profile, too
     catches: ClassVar[tuple[str, ...]] = ()
     explained_by: ClassVar[tuple[str, ...]] = ()  # rules of `review` that find the usual causes
+    gentle: ClassVar[bool] = False  # does nothing that a service has to recover from: needs no fresh one
     order: ClassVar[int] = 50  # lower ones come first: what later ones build on
 
     def applies(self, stand: "Stand") -> str:

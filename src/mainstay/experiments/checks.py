@@ -109,6 +109,8 @@ def told(trial: Trial, began: float, ended: float, words: Sequence[str]) -> Iter
     yield from _paged(trial, began, ended, bad)
     if words and len(bad) >= NOTICED:
         yield _named(trial, words)
+    if trial.stand.declaration.request_id_header and len(bad) >= NOTICED:
+        yield _found(trial, bad)
 
 
 def _paged(trial: Trial, began: float, ended: float, bad: Sequence[Record]) -> Iterator[Claim]:
@@ -153,6 +155,19 @@ def _named(trial: Trial, words: Sequence[str]) -> Claim:
         said=f"The cause is named in {named} of {events} error events in the logs.",
         figures=(Figure("error events", events), Figure("that name the cause", named)),
         evidence=tuple(f"{event.process}: {event.text}" for event in naming.examples),
+    )
+
+
+def _found(trial: Trial, bad: Sequence[Record]) -> Claim:
+    """Whether a failed request can be found in the logs by the id that its caller sent."""
+    answered = {record.marker for record in bad if record.status} - {""}
+    seen = logs.mentioned(trial.places, answered)
+    return Claim(
+        name="failed-requests-are-in-the-logs",
+        subject=Subject.PAGING,
+        verdict=Verdict.PASSED if len(seen) == len(answered) else Verdict.FAILED,
+        said=f"{len(seen)} of {len(answered)} requests that were answered with a failure are in the logs.",
+        figures=(Figure("answered with a failure", len(answered)), Figure("in the logs", len(seen))),
     )
 
 

@@ -48,7 +48,8 @@ class FaultExperiment(Experiment):
 
     def seconds(self, stand: Stand) -> float:
         watch = stand.watch if stand.profile.longest_watch is None else SETTLED_S
-        return stand.profile.before + self.hold(stand) + watch + AFTERWARDS_S
+        length = stand.profile.before + self.hold(stand) + watch
+        return length + AFTERWARDS_S + stand.filling(stand.expected, length)
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

@@ -11,11 +11,10 @@ import msgspec
 from mainstay.budgets import STANDARD, Budgets
 from mainstay.evidence import ledger
 from mainstay.experiments.profile import Profile
-from mainstay.lab.actions import LeftOut
 from mainstay.lab.caller import Caller
 from mainstay.lab.lab import Lab
 from mainstay.lab.ledger import Homes
-from mainstay.lab.load.control import Driver
+from mainstay.lab.load.control import Driver, LoadError
 from mainstay.lab.paging.rules import Rule
 from mainstay.lab.postgres import Postgres
 from mainstay.lab.proxy.control import FaultProxy
@@ -24,7 +23,7 @@ from mainstay.model.api import Api
 from mainstay.model.record import Record
 from mainstay.model.service import Action, Actor, Declaration, Dependency, DependencyKind
 
-STOCKED_S = 120.0
+STOCKED_S = 60.0  # to fill the pools
 LEARNT = 3  # how often each write is tried to learn where it is stored
 
 
@@ -44,11 +43,10 @@ class Stand:
         declaration: Declaration,
         service: Service,
         proxy: FaultProxy,
-        drive: Callable[[str], Driver],
+        drive: Callable[[str, Sequence[Action]], Driver],
         actions: Sequence[Action],
         *,
         api: Api | None,
-        left_out: Sequence[LeftOut],
         rules: Sequence[Rule],
         budgets: Budgets,
         profile: Profile,
@@ -61,10 +59,9 @@ class Stand:
         self.service = service
         self.proxy = proxy
         self._drive = drive
-        self.driver = drive(prefix)
+        self.driver = drive(prefix, actions)
         self.actions = tuple(actions)
         self.api = api
-        self.left_out = tuple(left_out)
         self.rules = tuple(rules)
         self.budgets = budgets
         self.standard = STANDARD
@@ -77,6 +74,7 @@ class Stand:
         self.notes: list[str] = []
         self.tokens: set[str] = set()  # of the ledger, of all loads so far
         self._callers = 0
+        self.untouched = False  # nothing has been done to the service since it was started
         self.steady_p95: float | None = None  # as the steady experiment saw it
 
     # --- what experiments ask about the service ----------------------------------------------
@@ -105,7 +103,7 @@ class Stand:
     @property
     def mix(self) -> tuple[str, ...]:
         """The names of the actions that a load is made of."""
-        return tuple(action.name for action in self.actions if action.weight > 0)
+        return (*(action.name for action in self.actions if action.weight > 0), *self.driver.journeys)
 
     @cached_property
     def by_name(self) -> Mapping[str, Action]:
@@ -172,7 +170,12 @@ class Stand:
         """Seconds to allow for a restart of the service, in the plan."""
         return 3.0 if self.startup is None else self.startup
 
+    def filling(self, rate: float, seconds: float) -> float:
+        """Seconds that it takes to fill the pools for a load of that size, in the plan."""
+        return sum(self.driver.needs(rate, seconds, self.mix).values()) / max(self.pace, 1.0)
+
     startup: float | None = None
+    pace: float = 50.0  # values a second that fill the pools, as seen while learning
 
     # --- learning ----------------------------------------------------------------------------
 
@@ -180,13 +183,22 @@ class Stand:
         """Nothing is sent any more."""
         self.driver.end()
 
+    def replace(self, actions: Sequence[Action]) -> None:
+        """Other actions from now on."""
+        self.actions = tuple(actions)
+        self.__dict__.pop("by_name", None)
+        self._renew()
+
     def renew(self) -> None:
         """After the database was made anew: callers have new credentials, and nothing is known of it."""
+        self._renew()
+        self.learn()
+
+    def _renew(self) -> None:
         self.driver.end()
         self._callers += 1
         self.prefix = f"{self.prefix[:8]}{self._callers:x}"
-        self.driver = self._drive(self.prefix)
-        self.learn()
+        self.driver = self._drive(self.prefix, self.actions)
 
     def restart(self, *, direct: bool = False) -> None:
         """A fresh service, and the load aimed at it."""
@@ -197,7 +209,10 @@ class Stand:
 
     def learn(self) -> list[Record]:
         """Try each action a few times: whether it works, where its writes are stored, whom it asks."""
+        began = time.monotonic()
         records = self._stock_up()
+        if records:
+            self.pace = len(records) / (time.monotonic() - began)
         for action in self.actions:
             if action.weight <= 0:
                 continue
@@ -207,6 +222,9 @@ class Stand:
             for name, asked in self._asked().items():
                 if asked > marks[name]:
                     self.dependents[name] = self.dependents.get(name, frozenset()) | {action.name}
+        if self.driver.journeys:
+            self.driver.start(LEARNT, 1.0, only=self.driver.journeys)
+            records.extend(self.driver.stop_when_done())
         self.tokens |= ledger.tokens(records)
         if self.database is not None:
             with self.database.connect(self.database_name) as connection:
@@ -219,8 +237,23 @@ class Stand:
         return None if self.database is None else self.database.database
 
     def stock(self, rate: float, seconds: float, only: Sequence[str]) -> list[Record]:
-        """Fill the pools for a load of that size."""
-        return self.driver.stock(self.driver.needs(rate, seconds, only), within=STOCKED_S)
+        """Fill the pools for a load of that size.
+
+        A guess must not void a run: one that takes what cannot be made in time is left out, with a note.
+        """
+        try:
+            return self.driver.stock(self.driver.needs(rate, seconds, only), within=STOCKED_S)
+        except LoadError as error:
+            takers = {action.name for action in self.actions if action.guessed and action.takes}
+            if not takers & set(only):
+                raise
+            self.leave_out(takers)
+            self.notes.append(
+                f"{', '.join(sorted(takers))}: left out, since what they take could not be made"
+            )
+            rest = [name for name in only if name not in takers]
+            needed = self.driver.needs(rate, seconds, rest)
+            return [*error.records, *self.driver.stock(needed, within=STOCKED_S)]
 
     def _stock_up(self) -> list[Record]:
         wanted = {pool: LEARNT + 2 for action in self.actions for pool in action.takes}

@@ -84,6 +84,7 @@ class Trial:
         except LoadError as error:
             self.records.extend(error.records)
             raise
+        only = tuple(name for name in only if name in stand.mix)
         self.loaded = stand.driver.start(
             rate,
             seconds,

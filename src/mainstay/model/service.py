@@ -153,6 +153,7 @@ class Declaration(Struct, frozen=True):
     actions: tuple[Action, ...] = ()
     load: Load = Load()
     openapi: str = ""  # a file, or the path at which the service shows it
+    guess_the_rest: bool = False  # beside declared actions, too; where none is declared, all are guessed
     alerts: tuple[str, ...] = ()  # files with Prometheus rules
     invariants: tuple[Invariant, ...] = ()
     waivers: tuple[Waiver, ...] = ()

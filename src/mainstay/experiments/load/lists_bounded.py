@@ -26,6 +26,7 @@ class ListsBounded(Experiment):
     """
 
     quick = True
+    gentle = True
     order = 20
     catches = ("unbounded-list",)
 

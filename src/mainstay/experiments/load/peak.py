@@ -20,11 +20,12 @@ class Peak(Experiment):
     """
 
     quick = True
+    gentle = True
     order = 11
     explained_by = ("query-per-row", "client-per-call", "blocking-call-in-async", "unbounded-fan-out")
 
     def seconds(self, stand: Stand) -> float:
-        return stand.profile.peak + 2.0
+        return stand.profile.peak + stand.filling(stand.peak, stand.profile.peak) + 2.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

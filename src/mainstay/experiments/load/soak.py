@@ -44,7 +44,7 @@ class Soak(Experiment):
     explained_by = ("client-per-call",)
 
     def seconds(self, stand: Stand) -> float:
-        return stand.profile.soak + 3.0
+        return stand.profile.soak + stand.filling(stand.expected, stand.profile.soak) + 3.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

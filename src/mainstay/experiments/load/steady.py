@@ -21,12 +21,14 @@ class Steady(Experiment):
     """
 
     quick = True
+    gentle = True
     order = 10
     catches = ("unbounded-list",)
     explained_by = ("query-per-row", "client-per-call", "blocking-call-in-async")
 
     def seconds(self, stand: Stand) -> float:
-        return stand.profile.requests / stand.expected + 2.0
+        length = stand.profile.requests / stand.expected
+        return length + stand.filling(stand.expected, length) + 2.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

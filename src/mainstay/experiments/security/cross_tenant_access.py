@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -59,7 +59,7 @@ class CrossTenantAccess(Experiment):
         assert pair is not None
         owner, stranger = (actor.name for actor in pair)
         every = [way for way in ways(stand) if not is_public(stand, way)]
-        visit = Visit(stand, [way.action for way in every], owner, stranger)
+        visit = Visit(stand, [way.action for way in every], owner, stranger, trial.known)
         tried: list[Tried] = []
         seen: list[Tried] = []
         with trial.band(f"{stranger} asks for what {owner} made"):
@@ -92,13 +92,16 @@ def strangers(actors: tuple[Actor, ...]) -> tuple[Actor, Actor] | None:
 class Visit:
     """The stranger's way through what the owner made."""
 
-    def __init__(self, stand: Stand, actions: list[Action], owner: str, stranger: str) -> None:
+    def __init__(
+        self, stand: Stand, actions: list[Action], owner: str, stranger: str, known: Collection[str] = ()
+    ) -> None:
         self.caller = stand.caller()
         self.other = stand.caller()  # so that markers tell whose they are
         self.caller.learn(actions)
         self.other.learn(actions)
         self._owner, self._stranger = owner, stranger
-        self._ids: set[str] = set()
+        self._ids = set(known)  # of what was made in this run
+        self._marks = re.compile(rf"m[a-z]{re.escape(stand.prefix[2:8])}[0-9a-z]+")
         self._kept: dict[str, str] = {}  # what nobody has used up
 
     def things(self, way: Way, needs: tuple[str, ...]) -> Iterator[Tried]:
@@ -110,7 +113,7 @@ class Visit:
 
     def _thing(self, way: Way, needs: tuple[str, ...], foreign: tuple[str, ...]) -> Tried:
         action = way.action
-        theirs = {pool: self._value(pool, fresh=action.writes) for pool in needs}
+        theirs = {pool: self._value(pool, fresh=pool in action.takes) for pool in needs}
         own = {pool: self.other.make(pool, self._stranger) for pool in needs if pool not in foreign}
         nobodys = {pool: nobody(theirs[pool]) for pool in foreign}
         told = self._as_stranger(action, {**theirs, **own})
@@ -136,16 +139,17 @@ class Visit:
 
     def listed(self, way: Way) -> Tried:
         """What he is shown without naming anything."""
-        request = self.caller.prepare(way.action, self._owner)
-        whole = self.caller.send(request)
-        ids = {value for value in self._ids if len(value) >= LEAST} | {self.caller.prefix}
+        whole = self.caller.send(self.caller.prepare(way.action, self._owner))
         told = self._as_stranger(way.action, {})
-        found = sorted(value for value in ids if value in told.text)
-        if found:
-            return Tried(way.operation, Verdict.FAILED, f"{way.operation} shows {found[0]} of another tenant")
+        owners = {value for value in leaves(whole) if value in self._ids}
+        owners |= set(self._marks.findall(whole.text))
         if told.failure or told.status >= 500:
             return Tried(way.operation, Verdict.FAILED, f"{way.operation}: {told.said} {_excerpt(told)}")
-        if not any(value in whole.text for value in ids):
+        found = sorted(value for value in {*owners, self.caller.prefix} if value in told.text)
+        if found:
+            said = f"{way.operation} shows {found[0]}, which belongs to another tenant"
+            return Tried(way.operation, Verdict.FAILED, said)
+        if not owners:
             said = f"{way.operation} did not show the owner what he made, either"
             return Tried(way.operation, Verdict.INCONCLUSIVE, said)
         return Tried(way.operation, Verdict.PASSED, f"{way.operation} shows nothing of another tenant")
@@ -174,6 +178,24 @@ class Visit:
                 return value
             self._kept[pool] = value
         return self._kept[pool]
+
+
+def leaves(told: Told) -> set[str]:
+    """The values in a JSON answer that are long enough not to be there by chance."""
+    try:
+        waiting = [told.reply.json()] if told.reply is not None else []
+    except ValueError:
+        return set()
+    found: set[str] = set()
+    while waiting:
+        match waiting.pop():
+            case dict() as inside:
+                waiting.extend(inside.values())
+            case list() as inside:
+                waiting.extend(inside)
+            case str() | int() as value if len(str(value)) >= LEAST:
+                found.add(str(value))
+    return found
 
 
 def opened(told: Told, nothing: Told, theirs: Mapping[str, str], nobodys: Mapping[str, str]) -> bool:

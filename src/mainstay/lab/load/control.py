@@ -113,6 +113,11 @@ class Driver:
         """Of the driver's process, to see what it costs."""
         return self._program.pid
 
+    @property
+    def journeys(self) -> tuple[str, ...]:
+        """The names of the journeys in the scenario file."""
+        return tuple(self._journeys)
+
     def target(self, *addresses: str) -> None:
         """Where requests go from now on, in turn; those on their way are left alone.  Raises LoadError."""
         self._send(Target(_addresses(addresses)))
@@ -190,6 +195,13 @@ class Driver:
         """Whether requests are still due or on their way.  Raises LoadError when the driver has died."""
         self._hear(0)
         return self._running
+
+    def stop_when_done(self) -> list[Record]:
+        """All requests of the load, once each has come to an end; the last records.  Raises LoadError."""
+        records: list[Record] = []
+        while self.running():
+            records.extend(self.poll(1.0))
+        return [*records, *self._take()]
 
     def stop(self) -> list[Record]:
         """Send nothing more and wait for what is on its way, as long as its callers do; the last records.

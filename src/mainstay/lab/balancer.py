@@ -44,6 +44,8 @@ defaults
     retry-on conn-failure
     option redispatch 1
     timeout connect 2s
+    # a check may take longer than the pause between two: on a busy machine every instance would be "down"
+    timeout check 2s
     # longer than any caller waits, so that no timeout here is taken for one of the service
     timeout client 300s
     timeout server 300s

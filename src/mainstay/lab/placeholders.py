@@ -17,8 +17,9 @@ def fill(text: str, values: Mapping[str, str], where: str) -> str:
         if name is None:
             return match[0][0]
         if name not in values:
-            near = get_close_matches(name, values, 1)
-            hint = f" Did you mean {{{near[0]}}}?" if near else f" There are {', '.join(sorted(values))}."
+            shown = [known for known in values if not known.startswith("env.")]
+            near = get_close_matches(name, shown, 1)
+            hint = f" Did you mean {{{near[0]}}}?" if near else f" There are {', '.join(sorted(shown))}."
             raise LabError(f"{where}: nothing is called {{{name}}}.{hint}")
         return values[name]
 

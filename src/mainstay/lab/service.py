@@ -24,6 +24,7 @@ COMMAND_S = 300.0  # a migration, a seed or a login that takes longer is stuck
 READY_S = 2.0  # one question whether it is ready
 SETTLED_S = 0.5  # a process without a readiness path has to stay alive this long
 LOCAL = "127.0.0.1"
+KEPT = frozenset("HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH SHELL TMPDIR TZ USER".split())
 
 
 class NotReady(LabError):
@@ -350,7 +351,12 @@ class Service:
     # --- placeholders ------------------------------------------------------------------------
 
     def _constants(self) -> dict[str, str]:
-        return {"python": sys.executable, "folder": str(self._folder), "root": self.declaration.root}
+        shell = {f"env.{name}": text for name, text in os.environ.items()}
+        return shell | {
+            "python": sys.executable,
+            "folder": str(self._folder),
+            "root": self.declaration.root,
+        }
 
     def _values(self, direct: bool) -> dict[str, str]:
         values = self._constants()
@@ -371,8 +377,8 @@ class Service:
         return self._inherited() | {name: fill(text, values, where) for name, text in wanted.items()}
 
     def _inherited(self) -> dict[str, str]:
-        """Our own environment, with no way off this machine."""
-        kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
+        """What any program needs, and nothing of the shell's own: its DATABASE_URL may be a real one."""
+        kept = {name: text for name, text in os.environ.items() if name in KEPT or name.startswith("LC_")}
         return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 
     def _extra_ports(self, process: Process) -> set[str]:

@@ -1,8 +1,8 @@
 """A service as its owner declares it to be proved: what runs, what it needs, who calls it and how often.
 
 Texts may hold placeholders: `{port}` is the process's own port, `{port.metrics}` another one of its ports,
-`{folder}` a private folder, `{python}` the interpreter that runs Mainstay, `{database.url}` a field of the
-dependency named `database`.  `{{` is a brace.
+`{folder}` a private folder, `{python}` the interpreter that runs Mainstay, `{env.NAME}` a variable of the
+shell, `{database.url}` a field of the dependency named `database`.  `{{` is a brace.
 """
 
 from enum import StrEnum

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import psycopg
 
 from mainstay import __version__
 from mainstay.budgets import STANDARD, Budgets
@@ -19,7 +20,8 @@ from mainstay.evidence import forecast
 from mainstay.evidence.forecast import Outage
 from mainstay.experiments.base import Experiment
 from mainstay.experiments.catalogue import all_experiments
-from mainstay.experiments.profile import Profile
+from mainstay.experiments.checks import invariants
+from mainstay.experiments.profile import QUICK, Profile
 from mainstay.experiments.stand import Observer, Stand
 from mainstay.experiments.trial import Trial
 from mainstay.lab.actions import Derived, derive
@@ -167,6 +169,7 @@ def _stand(
     stack.callback(stand.end)
     spectator.doing("trying each operation once", 0, 0, None)
     _check_working(stand)
+    _check_invariants(stand)
     return stand
 
 
@@ -198,7 +201,7 @@ def _check_working(stand: Stand) -> None:
     derived = _actions(stand.api, stand.declaration, refused)
     while True:
         failed = _failing(stand)
-        if not failed:
+        if not failed.keys() - refused.keys():
             break
         refused |= failed
         derived = _actions(stand.api, stand.declaration, refused)
@@ -223,8 +226,16 @@ def _failing(stand: Stand) -> dict[str, str]:
         if not action.guessed:
             problem = f"the operation {action.name!r} ({action.method} {action.path}) {how}"
             raise LabError(f"{problem}. {record.excerpt}".strip())
-        failed[f"{action.method} {action.path}"] = f"it {how} when it was tried"
+        operation = action.name.removesuffix(" (guessed)")  # the path of the action has pools in it
+        failed[operation] = f"it {how} when it was tried"
     return failed
+
+
+def _check_invariants(stand: Stand) -> None:
+    """One that cannot even be asked is a mistake, which is better known before than after the experiments."""
+    for claim in invariants(Trial(stand)):
+        if claim.verdict is Verdict.INCONCLUSIVE:
+            raise LabError(f"prove.invariant: {claim.said}")
 
 
 def read_interface(declaration: Declaration, service: Service | None) -> Api | None:
@@ -276,6 +287,23 @@ def _actions(api: Api | None, declaration: Declaration, refused: Mapping[str, st
     return Derived(actions, derived.left_out)
 
 
+def actions_of(declaration: Declaration, budgets: Budgets, spectator: Spectator) -> tuple[Action, ...]:
+    """What a load is made of, for whoever sends it elsewhere; raises LabError.
+
+    Nothing is started, unless actions are to be guessed and only the running service shows its OpenAPI
+    document.  Then each of them has been tried, as before a proof.
+    """
+    declared = bool(declaration.actions or declaration.load.scenario)
+    api = read_interface(declaration, None) if declaration.guess_the_rest or not declared else None
+    if api is None and declaration.openapi and (declaration.guess_the_rest or not declared):
+        with ExitStack() as stack:
+            lab = stack.enter_context(Lab())
+            actions = _stand(lab, stack, declaration, budgets, QUICK, spectator, None).actions
+    else:
+        actions = _actions(api, declaration, {}).actions
+    return tuple(_with_request_id(action, declaration.request_id_header) for action in actions)
+
+
 # --- the experiments -----------------------------------------------------------------------------
 
 
@@ -311,6 +339,8 @@ def _do(stand: Stand, experiment: Experiment, spectator: Spectator) -> Measureme
     began = time.monotonic()
     trial: Trial | None = None
     try:
+        with suppress(LabError):
+            stand.driver.stop()  # the load of an experiment that came to nothing
         if not (stand.untouched and experiment.gentle):
             stand.restart()
         stand.untouched = False
@@ -318,19 +348,25 @@ def _do(stand: Stand, experiment: Experiment, spectator: Spectator) -> Measureme
         claims = list(experiment.run(trial))
         stand.untouched = experiment.gentle
         return trial.measurement(experiment.name(), experiment.hypothesis(), claims, experiment.explained_by)
-    except (LabError, NoAnswer) as error:
+    except (LabError, NoAnswer, psycopg.Error) as error:
         return Measurement(
             experiment=experiment.name(),
             verdict=Verdict.ERROR,
             hypothesis=experiment.hypothesis(),
             seconds=time.monotonic() - began,
-            why=str(error),
+            why=_why(error),
         )
     finally:
         if trial is not None:
             trial.close()
-        with suppress(LabError):
-            stand.driver.stop()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, psycopg.Error):
+        return (
+            f"the database gave us no answer: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+        )
+    return str(error)
 
 
 def _forecast(

@@ -62,3 +62,16 @@ def test_no_request_shows_nothing() -> None:
     claim = errors.claim([], BUDGETS)
     assert claim.verdict is Verdict.INCONCLUSIVE
     assert claim.said.startswith("No request was sent")
+
+
+def test_time_outs_and_refusals_for_capacity_say_nothing_while_others_use_the_machine() -> None:
+    bad = failing([record(0)] * 40, 503)
+    assert errors.claim([*steady(0, 20), *bad], BUDGETS).verdict is Verdict.FAILED
+    claim = errors.claim([*steady(0, 20), *bad], BUDGETS, disturbed="others used 60 % of the machine")
+    assert claim.verdict is Verdict.INCONCLUSIVE
+    assert claim.said.endswith("others used 60 % of the machine, so this says nothing of the service.")
+
+
+def test_any_other_failure_stands_however_busy_the_machine_was() -> None:
+    bad = [*failing([record(0)] * 40, 503), *failing([record(0)] * 20, 500)]
+    assert errors.claim([*steady(0, 20), *bad], BUDGETS, disturbed="others").verdict is Verdict.FAILED

@@ -17,7 +17,9 @@ from mainstay.model.service import (
     Frequency,
     Invariant,
     Load,
+    Notice,
     Process,
+    Signature,
     StandInAnswer,
     Waiver,
 )
@@ -66,6 +68,7 @@ class _Actor(Struct, frozen=True, rename="kebab"):
     request: str = ""
     form: dict[str, str] = {}
     body: Any = None
+    request_headers: dict[str, str] = {}
     token: str = ""
     headers: dict[str, str] = {}
 
@@ -86,6 +89,25 @@ class _Action(Struct, frozen=True, rename="kebab"):
     stored: str = ""
     reads: str = ""
     waived: str = ""
+
+
+class _Signature(Struct, frozen=True):
+    header: str
+    secret: str
+    algorithm: str = "sha256"
+    over: str = "{body}"
+    value: str = "{digest}"
+    base64: bool = False
+
+
+class _Notice(Struct, frozen=True):
+    request: str
+    name: str = ""
+    query: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    body: Any = None
+    form: dict[str, str] = {}
+    signature: _Signature | None = None
 
 
 class _Invariant(Struct, frozen=True):
@@ -120,6 +142,7 @@ class _Prove(Struct, frozen=True, rename="kebab"):
     dependency: dict[str, dict[str, Any]] = {}
     actor: dict[str, dict[str, Any]] = {}
     action: tuple[dict[str, Any], ...] = ()
+    notice: tuple[dict[str, Any], ...] = ()
     invariant: tuple[dict[str, Any], ...] = ()
     waive: tuple[dict[str, Any], ...] = ()
     frequency: dict[str, dict[str, Any]] = {}
@@ -158,6 +181,7 @@ class _Reader:
             seed=self._commands("prove.seed", table.seed),
             actors=tuple(self._actor(name, entry) for name, entry in table.actor.items()),
             actions=tuple(self._action(index, entry) for index, entry in enumerate(table.action)),
+            notices=tuple(self._notice(index, entry) for index, entry in enumerate(table.notice)),
             load=self._load(table.load),
             openapi=table.openapi,
             guess_the_rest=table.guess_the_rest,
@@ -234,22 +258,52 @@ class _Reader:
             request=given.request,
             form=given.form,
             body=given.body,
+            request_headers=given.request_headers,
             token=given.token,
             headers=given.headers,
         )
 
+    def _request(self, key: str, request: str, index: int) -> tuple[str, str]:
+        method, _, path = request.strip().partition(" ")
+        if not path.strip().startswith("/") or not method.isalpha():
+            problem = f"{request!r} is no request, such as 'POST /orders'"
+            raise self._source.at(f"{key}.request", problem, index)
+        return method.upper(), path.strip()
+
+    def _notice(self, index: int, entry: dict[str, Any]) -> Notice:
+        given = self._entry("prove.notice", entry, _Notice, index)
+        method, path = self._request("prove.notice", given.request, index)
+        action = Action(
+            name=given.name or given.request,
+            method=method,
+            path=path,
+            weight=0.0,
+            actor="anonymous",
+            query=given.query,
+            headers=given.headers,
+            body=given.body,
+            form=given.form,
+        )
+        sign = given.signature
+        if sign is None:
+            return Notice(action)
+        if "{digest}" not in sign.value or "{body}" not in sign.over:
+            problem = "`over` has to hold {body}, and `value` {digest}"
+            raise self._source.at("prove.notice.signature", problem, index)
+        return Notice(
+            action,
+            Signature(sign.header, sign.secret, sign.algorithm, sign.over, sign.value, sign.base64),
+        )
+
     def _action(self, index: int, entry: dict[str, Any]) -> Action:
         given = self._entry("prove.action", entry, _Action, index)
-        method, _, path = given.request.strip().partition(" ")
-        if not path.strip().startswith("/") or not method.isalpha():
-            problem = f"{given.request!r} is no request, such as 'POST /orders'"
-            raise self._source.at("prove.action.request", problem, index)
+        method, path = self._request("prove.action", given.request, index)
         if given.weight < 0:
             raise self._source.at("prove.action.weight", "a share is not negative", index)
         return Action(
             name=given.name or given.request,
-            method=method.upper(),
-            path=path.strip(),
+            method=method,
+            path=path,
             weight=given.weight,
             actor=given.actor,
             query=given.query,

@@ -9,7 +9,7 @@ from mainstay.evidence.lag import late
 from mainstay.evidence.requests import counted, outcome
 from mainstay.model.budget import Budgets
 from mainstay.model.proof import Claim, Figure, Origin, Subject, Verdict
-from mainstay.model.record import Record
+from mainstay.model.record import Failure, Record
 
 _SHOWN = 5
 
@@ -20,15 +20,20 @@ def claim(
     standard: Budgets = STANDARD,
     *,
     waived: Collection[str] = (),
+    disturbed: str = "",
     name: str = "errors-in-budget",
 ) -> Claim:
     """Whether the share of failed requests holds its budget, at 95 % confidence.
 
     `waived` names actions that are not critical, whose failures do not count.  An observed failure stands
-    when the load driver was late; a clean record then shows nothing about the declared load.
+    when the load driver was late; a clean record then shows nothing about the declared load.  `disturbed`
+    says what else kept the machine busy: time-outs and refusals for want of capacity (429, 503) are latency seen
+    through a cut-off, and where nothing else failed they are as void as latency is.
     """
     judged = [record for record in counted(records) if record.action not in waived]
     bad = [record for record in judged if not record.ok]
+    if disturbed and bad and all(map(_overload, bad)):
+        return _void(bad, len(judged), budgets, name, disturbed)
     excuse = late(judged, budgets)
     given = _verdict(len(bad), len(judged), budgets, excuse)
     return Claim(
@@ -41,6 +46,25 @@ def claim(
         standard=_verdict(len(bad), len(judged), standard, excuse)
         if budgets.errors > standard.errors
         else None,
+    )
+
+
+def _overload(record: Record) -> bool:
+    """A failure that more of the machine might have spared its caller."""
+    return record.failure is Failure.TIMED_OUT or record.status in (429, 503)
+
+
+def _void(bad: list[Record], sent: int, budgets: Budgets, name: str, disturbed: str) -> Claim:
+    return Claim(
+        name=name,
+        subject=Subject.ERRORS,
+        verdict=Verdict.INCONCLUSIVE,
+        said=(
+            f"{said.count(len(bad))} of {said.count(sent, 'request')} timed out or were refused for want of "
+            f"capacity{_kinds(bad)}; but {disturbed}, so this says nothing of the service."
+        ),
+        figures=_figures(len(bad), sent),
+        evidence=samples(bad),
     )
 
 

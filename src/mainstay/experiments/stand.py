@@ -1,6 +1,7 @@
 """The stand on which a service is tried: everything an experiment can reach."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -137,6 +138,12 @@ class Stand:
         """The actors with credentials."""
         return self.declaration.actors
 
+    @property
+    def callers(self) -> dict[str, dict[str, str]]:
+        """The headers of each actor; the first is the one whom actions without an actor mean."""
+        first = {actor.name: self.service.headers[actor.name] for actor in self.principals[:1]}
+        return first | self.service.headers
+
     def actor(self, action: Action) -> str:
         """Who calls an action."""
         return action.actor or (self.principals[0].name if self.principals else "anonymous")
@@ -206,6 +213,8 @@ class Stand:
         self.service.restart(direct=direct)
         self.startup = time.monotonic() - began
         self.driver.target(*self.service.addresses)
+        if any(actor.request for actor in self.principals):
+            self.driver.call_as(self.callers)
 
     def learn(self) -> list[Record]:
         """Try each action a few times: whether it works, where its writes are stored, whom it asks."""
@@ -256,7 +265,8 @@ class Stand:
             return [*error.records, *self.driver.stock(needed, within=STOCKED_S)]
 
     def _stock_up(self) -> list[Record]:
-        wanted = {pool: LEARNT + 2 for action in self.actions for pool in action.takes}
+        takers = Counter(pool for action in self.actions if action.weight > 0 for pool in action.takes)
+        wanted = {pool: number * LEARNT + 2 for pool, number in takers.items()}
         return list(self.driver.stock(wanted, within=STOCKED_S))
 
     def _asked(self) -> dict[str, int]:

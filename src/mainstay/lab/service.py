@@ -165,7 +165,7 @@ class Service:
             self.await_ready(instance)
         self._settle()
         for actor in self.declaration.actors:
-            if actor.request and actor.name not in self.headers:
+            if actor.request:  # anew each time: a token may live for minutes only
                 self.headers[actor.name] = self._credentials_by_request(actor)
 
     def _settle(self) -> None:
@@ -334,6 +334,7 @@ class Service:
             reply = ask(
                 method,
                 url,
+                headers=actor.request_headers,
                 form=dict(actor.form) or None,
                 json=actor.body,
                 timeout=self.declaration.load.timeout,

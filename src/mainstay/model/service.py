@@ -71,6 +71,7 @@ class Actor(Struct, frozen=True):
     request: str = ""  # or a request that logs in: "POST /login"
     form: dict[str, str] = {}  # sent as a form with `request`
     body: Any = None  # sent as JSON with `request`
+    request_headers: dict[str, str] = {}  # sent with `request`
     token: str = ""  # where the answer holds `{output}`: "access_token"
     headers: dict[str, str] = {}  # `{"Authorization": "Bearer {output}"}`
 
@@ -104,6 +105,24 @@ class Action(Struct, frozen=True):
     def writes(self) -> bool:
         """Whether it changes something, by its method."""
         return self.method.upper() not in ("GET", "HEAD", "OPTIONS")
+
+
+class Signature(Struct, frozen=True):
+    """How a notice shows who sent it: a keyed digest (HMAC) in a header."""
+
+    header: str  # "X-Signature"
+    secret: str  # the name of the key in the environment of the service's processes
+    algorithm: str = "sha256"
+    over: str = "{body}"  # what is signed: "{timestamp}.{body}"
+    value: str = "{digest}"  # of the header: "sha256={digest}", "t={timestamp},v1={digest}"
+    base64: bool = False  # the digest; else it is hexadecimal
+
+
+class Notice(Struct, frozen=True):
+    """What another service sends to this one when something has happened there: a webhook."""
+
+    action: Action  # never part of the load; pools in its texts are what it speaks of
+    signature: Signature | None = None
 
 
 class Invariant(Struct, frozen=True):
@@ -151,6 +170,7 @@ class Declaration(Struct, frozen=True):
     seed: tuple[tuple[str, ...], ...] = ()
     actors: tuple[Actor, ...] = ()
     actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
     load: Load = Load()
     openapi: str = ""  # a file, or the path at which the service shows it
     guess_the_rest: bool = False  # beside declared actions, too; where none is declared, all are guessed

@@ -32,7 +32,9 @@ class Peak(Experiment):
         trial.watch_metrics()
         trial.run_load(stand.peak, stand.profile.peak)
         waived = [action.name for action in stand.actions if action.waived]
-        failed = errors.claim(trial.counted, stand.budgets, stand.standard, waived=waived)
+        failed = errors.claim(
+            trial.counted, stand.budgets, stand.standard, waived=waived, disturbed=trial.disturbed
+        )
         if failed.verdict is Verdict.INCONCLUSIVE and all(record.ok for record in trial.counted):
             # The steady load carries that claim; the peak is too short for it, and showed nothing against it.
             trial.notes.append(failed.said)

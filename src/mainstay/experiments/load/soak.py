@@ -54,7 +54,7 @@ class Soak(Experiment):
             trial.go_on(stand.profile.soak / PARTS)
             looks.append(self._look(trial))
         trial.finish()
-        yield errors.claim(trial.counted, stand.budgets, stand.standard)
+        yield errors.claim(trial.counted, stand.budgets, stand.standard, disturbed=trial.disturbed)
         yield latency.claim(trial.counted, stand.budgets, stand.standard, disturbed=trial.disturbed)
         yield self._grows(looks[PARTS // 4 :])
         yield from integrity(trial)

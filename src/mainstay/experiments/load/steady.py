@@ -36,6 +36,8 @@ class Steady(Experiment):
         trial.run_load(stand.expected, stand.profile.requests / stand.expected)
         stand.steady_p95 = latency.p95(trial.counted)
         waived = [action.name for action in stand.actions if action.waived]
-        yield errors.claim(trial.counted, stand.budgets, stand.standard, waived=waived)
+        yield errors.claim(
+            trial.counted, stand.budgets, stand.standard, waived=waived, disturbed=trial.disturbed
+        )
         yield latency.claim(trial.counted, stand.budgets, stand.standard, disturbed=trial.disturbed)
         yield from integrity(trial)

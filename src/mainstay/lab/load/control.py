@@ -15,6 +15,7 @@ from mainstay.lab.load.call import OURS
 from mainstay.lab.load.messages import (
     Batch,
     Began,
+    Callers,
     Done,
     Ended,
     Once,
@@ -121,6 +122,10 @@ class Driver:
     def target(self, *addresses: str) -> None:
         """Where requests go from now on, in turn; those on their way are left alone.  Raises LoadError."""
         self._send(Target(_addresses(addresses)))
+
+    def call_as(self, actors: Mapping[str, Mapping[str, str]]) -> None:
+        """The headers of each actor from now on; not while a load is running.  Raises LoadError."""
+        self._send(Callers({name: dict(headers) for name, headers in actors.items()}))
 
     def stock(self, wanted: Mapping[str, int], within: float) -> list[Record]:
         """Fill pools up to so many values, through the actions that give them, four requests at a time.

@@ -46,6 +46,9 @@ class Lane:
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         handle.setopt(pycurl.PATH_AS_IS, 1)
         handle.setopt(pycurl.TCP_NODELAY, 1)
+        handle.setopt(
+            pycurl.MAXAGE_CONN, 1
+        )  # servers close idle connections, some after 2 s: reusing one is a race
         handle.setopt(pycurl.BUFFERSIZE, 8192)
         handle.setopt(pycurl.USERAGENT, "mainstay")
         handle.setopt(pycurl.WRITEFUNCTION, self._hear)

@@ -24,6 +24,12 @@ class Target(Struct, frozen=True, tag=True):
     addresses: tuple[str, ...]
 
 
+class Callers(Struct, frozen=True, tag=True):
+    """The headers of each actor from now on."""
+
+    actors: dict[str, dict[str, str]]
+
+
 class Stock(Struct, frozen=True, tag=True):
     """Fill these pools."""
 
@@ -54,7 +60,7 @@ class Stop(Struct, frozen=True, tag=True):
     """Send nothing more."""
 
 
-Order = Setup | Target | Stock | Once | Start | Stop
+Order = Setup | Target | Callers | Stock | Once | Start | Stop
 
 
 class Ready(Struct, frozen=True, tag=True):

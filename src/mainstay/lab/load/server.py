@@ -18,6 +18,7 @@ from mainstay.lab.load.journeys import Journey, ScenarioError, journeys
 from mainstay.lab.load.messages import (
     Batch,
     Began,
+    Callers,
     Done,
     Ended,
     Once,
@@ -142,6 +143,9 @@ class Server:
             return self._set_up(order)
         if isinstance(order, Target):
             self._engine.target(order.addresses)
+        elif isinstance(order, Callers):
+            assert self._stage
+            self._stage.call_as(order.actors)
         elif isinstance(order, Stop):
             if self._load:
                 self._load.stop()

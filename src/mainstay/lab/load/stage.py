@@ -28,6 +28,7 @@ class Stage:
         tokens: Tokens,
         seed: int,
     ) -> None:
+        self._actions = tuple(actions)
         self.templates = compile_all(actions, actors)
         self.journeys = {journey.name: journey for journey in journeys}
         self.actors = actors
@@ -35,6 +36,11 @@ class Stage:
         self.starved = 0
         self._tokens = tokens
         self._serial = 0
+
+    def call_as(self, actors: Mapping[str, Mapping[str, str]]) -> None:
+        """The same actors with other credentials.  Raises TemplateError."""
+        self.templates = compile_all(self._actions, actors)
+        self.actors = actors
 
     def prepare(self, template: Template) -> Prepared:
         """The next request of that template.  Raises pools.Empty."""

@@ -298,6 +298,20 @@ def test_integers_that_other_tables_hold_too_are_told_apart_by_the_name(shop: Sh
     assert shop.learn(CHARGE).by_action["charge"].where == "charges.id"
 
 
+def test_a_table_that_has_not_grown_is_nobodys_home(shop: Shop) -> None:
+    """Frameworks fill tables of permissions with the ids 1 to N before anyone calls."""
+    shop.run("CREATE TABLE charge_permissions (id int PRIMARY KEY)")
+    shop.run("INSERT INTO charge_permissions SELECT generate_series(1, 100)")
+    shop.run("ALTER TABLE charges RENAME TO payments")
+    for _ in range(3):
+        made = shop.one("INSERT INTO payments (state) VALUES ('new') RETURNING id")
+        shop.noted("charge", 201, made=made)
+    blind = Homes.learn(shop.connection, shop.records, PREFIX, [CHARGE])
+    assert blind.by_action["charge"].where == "charge_permissions.id"
+    homes = Homes.learn(shop.connection, shop.records, PREFIX, [CHARGE], grown=["payments"])
+    assert homes.by_action["charge"].where == "payments.id"
+
+
 def test_partitions_are_searched_as_one_table(shop: Shop) -> None:
     shop.run("CREATE TABLE visits (id bigint, who text) PARTITION BY HASH (id)")
     for part in range(2):

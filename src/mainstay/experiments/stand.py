@@ -218,6 +218,7 @@ class Stand:
 
     def learn(self) -> list[Record]:
         """Try each action a few times: whether it works, where its writes are stored, whom it asks."""
+        before = self.database.counts() if self.database is not None else {}
         began = time.monotonic()
         records = self._stock_up()
         if records:
@@ -236,8 +237,10 @@ class Stand:
             records.extend(self.driver.stop_when_done())
         self.tokens |= ledger.tokens(records)
         if self.database is not None:
+            after = self.database.counts()
+            grown = [table for table, rows in after.items() if rows > before.get(table, 0)]
             with self.database.connect(self.database_name) as connection:
-                self.homes = Homes.learn(connection, records, self.prefix, self.actions)
+                self.homes = Homes.learn(connection, records, self.prefix, self.actions, grown=grown)
         return records
 
     @property

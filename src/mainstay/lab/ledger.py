@@ -119,17 +119,21 @@ class Homes(Struct, frozen=True):
         prefix: str,
         actions: Iterable[Action] = (),
         seconds: float = SECONDS,
+        grown: Collection[str] | None = None,
     ) -> "Homes":
         """Find the homes by a fault-free sample: all requests so far, those that filled pools included.
 
         To tell a row that refers to what a write used up from one that was there before, some values have
         to be left in the pool.  Raises LabError when the database cannot be read, or an action's `stored`.
+
+        `grown` names the tables that have more rows than before the sample, where that is known: small ids
+        stand in many tables, and no other can be a home by an id.
         """
         kept = list(records)
         declared = {action.name: action for action in actions}
         samples = _samples(kept, declared)
         seen, unsearched = _survey(connection, kept, samples, prefix, seconds)
-        learning = _Learning(connection, kept, seen, prefix, seconds)
+        learning = _Learning(connection, kept, seen, prefix, seconds, grown)
         by_action: dict[str, Home] = {}
         homeless: dict[str, str] = {}
         for sample in samples:
@@ -188,7 +192,9 @@ class _Learning:
         seen: _Seen,
         prefix: str,
         seconds: float,
+        grown: Collection[str] | None,
     ) -> None:
+        self.grown = grown
         self.connection = connection
         self.records = records
         self.seen = seen
@@ -259,8 +265,19 @@ class _Learning:
             return None
         if any(self.makers[one] != sample.action or one in _taken(sample) for one in made):
             return None  # an id that was there before
-        keys = [column for column in self.seen.holding(made) if column.unique and not column.json]
-        return min(keys, key=lambda column: self._rank(sample, column), default=None)
+        keys = [
+            column
+            for column in self.seen.holding(made)
+            if column.unique and not column.json and (self.grown is None or column.within in self.grown)
+        ]
+        markers = sample.tokens(Token.MARKER)
+        marked = {column.home for column in self.seen.holding(markers)}  # small ids stand in other tables too
+
+        def rank(column: Column) -> tuple[bool, bool, tuple[bool, bool, bool, str]]:
+            usual = self._rank(sample, column)
+            return usual[0], column.home not in marked, usual
+
+        return min(keys, key=rank, default=None)
 
     def _candidates(self, sample: _Sample, table: tuple[str, str] | None) -> list[Home]:
         """Homes by a text that shows a second row too, the best first; in `table`, or anywhere."""

@@ -63,8 +63,12 @@ class Column(Struct, frozen=True):
     @property
     def where(self) -> str:
         """`orders.note`; the schema is said when it is not the usual one."""
-        table = self.table if self.schema == "public" else f"{self.schema}.{self.table}"
-        return f"{table}.{self.name}"
+        return f"{self.within}.{self.name}"
+
+    @property
+    def within(self) -> str:
+        """Its table, with the schema when it is not the usual one."""
+        return self.table if self.schema == "public" else f"{self.schema}.{self.table}"
 
     @property
     def home(self) -> tuple[str, str]:

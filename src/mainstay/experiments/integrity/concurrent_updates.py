@@ -26,7 +26,7 @@ from mainstay.model.record import Record
 from mainstay.model.service import Action
 
 AT_ONCE = 8
-ROUNDS = 3
+ROUNDS = 2
 FAR_S = 0.01  # the database is so far away: what reads before it writes is sure to be overtaken
 SETTLE_S = 2.0  # for a sum that is kept in the background
 POLL_S = 0.1

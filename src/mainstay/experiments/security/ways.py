@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -37,10 +37,10 @@ def ways(stand: Stand) -> tuple[Way, ...]:
             name = f"{action.method} {shape(action.path)}"
             named.setdefault(name, Way(f"{action.method} {action.path}", action))
         return tuple(named.values())
-    declaration = stand.declaration
     first = stand.principals[0].name if stand.principals else ""
-    guessed = derive(stand.api, stand.actions, declaration.public, first=first).actions
-    return tuple(_way(stand.api, each, (*stand.actions, *guessed)) for each in stand.api.operations)
+    guessed = derive(stand.api, stand.actions, stand.declaration.public, first=first).actions
+    every = (*stand.actions, *guessed)
+    return tuple(_ways(stand.api, every, links(stand.api, every)))
 
 
 def is_public(stand: Stand, way: Way) -> bool:
@@ -57,11 +57,15 @@ def _named(pattern: str, method: str, path: str) -> bool:
     return shape(place) == shape(path) or fnmatch.fnmatchcase(path, place)
 
 
-def _way(api: Api, operation: ApiOperation, actions: Sequence[Action]) -> Way:
-    action = declared_for(api, operation, actions)
-    if action is not None:
-        return Way(operation.name, action, operation)
-    return _Anything(api, operation, links(api, actions), actions).way()
+def _ways(api: Api, actions: Sequence[Action], all_links: Links) -> Iterator[Way]:
+    declared = [action for action in actions if not action.guessed]
+    guessed = {action.name.removesuffix(" (guessed)"): action for action in actions if action.guessed}
+    for operation in api.operations:
+        action = declared_for(api, operation, declared) or guessed.get(operation.name)
+        if action is not None:
+            yield Way(operation.name, action, operation)
+        else:
+            yield _Anything(api, operation, all_links, actions).way()
 
 
 class _Anything:

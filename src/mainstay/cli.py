@@ -234,6 +234,17 @@ def show_map(path: Path, shown: str, config: Path | None, no_cache: bool, jobs: 
     help="Write FILE as well; its ending says which format. Repeatable.",
 )
 @click.option("--list", "listed", is_flag=True, help="List the experiments, and do none.")
+@click.option(
+    "--init", "begin", is_flag=True, help="Write a first [prove] into mainstay.toml, and start nothing."
+)
+@click.option(
+    "--export",
+    "exports",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Write the load for Locust (.py) or k6 (.js), and do nothing else. Repeatable.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
 @_config
@@ -245,6 +256,8 @@ def prove(
     shown: str,
     outputs: tuple[Path, ...],
     listed: bool,
+    begin: bool,
+    exports: tuple[Path, ...],
     quiet: bool,
     exit_zero: bool,
     config: Path | None,
@@ -256,12 +269,16 @@ def prove(
     from mainstay import proving
     from mainstay.console import show
 
+    _check_experiments(only)
     if listed:
         show(proving.listing())
         return CLEAN
+    if begin:
+        return _begin(path, config)
+    if exports:
+        return _export(exports, _configuration((path,), config), quiet)
     formats = {file: _format_of(file, proving.formats()) for file in outputs}
     _check_folders(outputs)
-    _check_experiments(only)
     configuration = _configuration((path,), config)
     try:
         proof = proving.run(configuration, profile, only=only, against=against, quiet=quiet)
@@ -353,6 +370,45 @@ def rules() -> int:
     return CLEAN
 
 
+def _begin(path: Path, config: Path | None) -> int:
+    """Write a first `[prove]` and say what to look at."""
+    from mainstay.console import show
+    from mainstay.initial import main as initial
+    from mainstay.review import system_at
+
+    try:
+        initial.check(path)
+        configuration = _configuration((path,), config)
+        with _reach((path,), no_cache=False, jobs=None) as reach:
+            system = system_at(reach, configuration)
+        if not system.files:
+            raise _Misuse(f"{path}: there is no Python here to guess a service from")
+        found = initial.first(path, system, configuration)
+        _write(found.file, initial.whole(found))
+    except initial.NotWritten as error:
+        raise _Misuse(str(error)) from error
+    show(initial.told(found))
+    return CLEAN
+
+
+def _export(files: Sequence[Path], configuration: "Configuration", quiet: bool) -> int:
+    """Write the declared load for other engines."""
+    from mainstay import proving
+    from mainstay.console import show
+
+    engines = {file: _format_of(file, proving.exports()) for file in files}
+    _check_folders(files)
+    try:
+        texts = proving.exported(configuration, tuple(engines.values()), quiet=quiet)
+    except proving.Impossible as error:
+        raise _Misuse(str(error)) from error
+    for file, engine in engines.items():
+        _write(file, texts[engine])
+        if not quiet:
+            show(f"{file}: the load for {engine}; its head says how to run it\n")
+    return CLEAN
+
+
 # --- from options to what the verbs take ---------------------------------------------------------
 
 
@@ -438,6 +494,12 @@ def _check_rules(names: Sequence[str]) -> None:
 
 
 def _check_experiments(names: Sequence[str]) -> None:
+    from mainstay import proving
+
+    try:
+        proving.check_installed()
+    except proving.Impossible as error:
+        raise _Misuse(str(error)) from error
     from mainstay.experiments.catalogue import all_experiments
     from mainstay.suppressions import suggestion
 

@@ -15,14 +15,16 @@ from mainstay.console import look
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.experiments.profile import PROFILES
 from mainstay.explained import explained
+from mainstay.exports import exports as exports
 from mainstay.model.proof import Proof
+from mainstay.model.service import Declaration
 from mainstay.ready import exit_status as exit_status
 from mainstay.ready import gates as gates_of
 from mainstay.reports.proof import Format
 from mainstay.reports.proof import formats as formats
 from mainstay.reports.proof.live import Live
 
-NEEDED = ("hdrh", "promql_parser", "psutil", "psycopg", "pycurl", "yaml")
+NEEDED = ("promql_parser", "psutil", "psycopg", "pycurl", "yaml")
 GIT_S = 60.0
 
 
@@ -30,28 +32,28 @@ class Impossible(Exception):
     """The service cannot be proved; the message says why."""
 
 
-def run(
-    configuration: Configuration, profile: str, *, only: Sequence[str], against: str | None, quiet: bool
-) -> Proof:
-    """Prove the service that the configuration declares; raises Impossible."""
+def check_installed() -> None:
+    """Raise Impossible where the packages are missing that only `prove` needs."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise Impossible(
             f"`mainstay prove` needs more packages: pip install 'mainstay[prove]' ({missing[0]} is missing)"
         )
-    if configuration.declaration is None:
-        where = configuration.file or "mainstay.toml"
-        raise Impossible(
-            f"{where}: there is no [prove] that says what to start; mainstay prove --init writes one"
-        )
+
+
+def run(
+    configuration: Configuration, profile: str, *, only: Sequence[str], against: str | None, quiet: bool
+) -> Proof:
+    """Prove the service that the configuration declares; raises Impossible."""
+    declaration = _declared(configuration)
     from mainstay.lab.lab import LabError
     from mainstay.prove import prove
 
     live = _Spectator(quiet)
     try:
-        with _version(Path(configuration.declaration.root), against) as other:
+        with _version(Path(declaration.root), against) as other:
             proof = prove(
-                configuration.declaration,
+                declaration,
                 configuration.budgets,
                 PROFILES[profile],
                 live,
@@ -59,6 +61,24 @@ def run(
                 against=other,
             )
         return explained(proof, configuration)
+    except LabError as error:
+        raise Impossible(str(error)) from error
+    finally:
+        live.clear()
+
+
+def exported(configuration: Configuration, engines: Sequence[str], *, quiet: bool) -> dict[str, str]:
+    """The declared load as a file for each of these engines; raises Impossible."""
+    declaration = _declared(configuration)
+    from mainstay.exports.mix import mix
+    from mainstay.lab.lab import LabError
+    from mainstay.prove import actions_of
+
+    live = _Spectator(quiet)
+    try:
+        actions = actions_of(declaration, configuration.budgets, live)
+        load = mix(declaration, actions, configuration.budgets)
+        return {engine: exports()[engine].render(load) for engine in engines}
     except LabError as error:
         raise Impossible(str(error)) from error
     finally:
@@ -84,6 +104,17 @@ def listing() -> str:
         mark = "quick" if experiment.quick else "     "
         lines.append(f"{experiment.family():14} {experiment.name():28} {mark}  {experiment.hypothesis()}\n")
     return "".join(lines)
+
+
+def _declared(configuration: Configuration) -> Declaration:
+    """The service that the configuration declares, if it can be proved here; raises Impossible."""
+    check_installed()
+    if configuration.declaration is None:
+        where = configuration.file or "mainstay.toml"
+        raise Impossible(
+            f"{where}: there is no [prove] that says what to start; mainstay prove --init writes one"
+        )
+    return configuration.declaration
 
 
 class _Spectator(Live):

@@ -154,6 +154,107 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
+# The shape of Conduit, the example that many frameworks implement: everything in a wrapper, articles by slug.
+def wrapper(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": [name], "properties": {name: schema}}
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": TEXT}
+
+
+CALLER: list[dict[str, list[str]]] = [{"Token": []}]
+ARTICLE = {
+    "type": "object",
+    "required": ["slug", "title", "author"],
+    "properties": {
+        "id": {"type": "integer"},
+        "slug": TEXT,
+        "title": TEXT,
+        "author": {"type": "object", "properties": {"username": TEXT}},
+    },
+}
+ARTICLE_CHANGE = {"type": "object", "properties": {"title": TEXT, "description": TEXT, "body": TEXT}}
+USER_CHANGE = {"type": "object", "properties": {"email": TEXT, "bio": TEXT, "password": TEXT}}
+CONDUIT: dict[str, Any] = {
+    "/user": {
+        "get": {"security": CALLER, "responses": answers(wrapper("user", {"type": "object"}))},
+        "put": {
+            "security": CALLER,
+            "requestBody": body(wrapper("user", USER_CHANGE)),
+            "responses": answers(),
+        },
+    },
+    "/articles": {
+        "post": {
+            "security": CALLER,
+            "requestBody": body(
+                wrapper("article", {"type": "object", "required": ["title"], "properties": {"title": TEXT}})
+            ),
+            "responses": answers(wrapper("article", ARTICLE), "201"),
+        },
+    },
+    "/articles/{slug}": {
+        "parameters": [named("slug")],
+        "get": {"responses": answers(wrapper("article", ARTICLE))},
+        "put": {
+            "security": CALLER,
+            "requestBody": body(wrapper("article", ARTICLE_CHANGE)),
+            "responses": answers(wrapper("article", ARTICLE)),
+        },
+    },
+    "/articles/{slug}/comments": {
+        "post": {
+            "security": CALLER,
+            "parameters": [named("slug")],
+            "requestBody": body(
+                wrapper("comment", {"type": "object", "required": ["body"], "properties": {"body": TEXT}})
+            ),
+            "responses": answers(
+                wrapper("comment", {"type": "object", "properties": {"id": {"type": "integer"}}})
+            ),
+        }
+    },
+    "/articles/{slug}/comments/{id}": {
+        "delete": {"security": CALLER, "parameters": [named("slug"), named("id")], "responses": answers()}
+    },
+    "/profiles/{username}": {"get": {"parameters": [named("username")], "responses": answers()}},
+}
+
+# The shape of a Django REST router: keys by number, one collection by slug, slashes at the end.
+NUMBER = {"type": "integer"}
+CHILD = {
+    "type": "object",
+    "required": ["id", "slug", "first_name"],
+    "properties": {
+        "id": {"type": "integer", "readOnly": True},
+        "slug": {"type": "string", "readOnly": True},
+        "first_name": {"type": "string", "maxLength": 255},
+    },
+}
+NOTE = {
+    "type": "object",
+    "required": ["id", "child", "note"],
+    "properties": {"id": {"type": "integer", "readOnly": True}, "child": NUMBER, "note": TEXT},
+}
+CHANGED_NOTE = {"type": "object", "properties": {**NOTE["properties"], "order": NUMBER}}  # type: ignore[dict-item]
+
+
+def router(name: str, key: str, thing: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"/api/{name}/": {
+            "get": {"responses": answers({"type": "object", "properties": {"results": {"type": "array"}}})},
+            "post": {"requestBody": body(thing), "responses": answers(thing, "201")},
+        },
+        f"/api/{name}/{{{key}}}/": {
+            "parameters": [named(key)],
+            "get": {"responses": answers(thing)},
+            "put": {"requestBody": body(thing), "responses": answers(thing)},
+            "patch": {"requestBody": body(changed), "responses": answers(thing)},
+        },
+    }
+
+
 def api_of(paths: dict[str, Any], **more: Any) -> Api:
     document = {"openapi": "3.0.3", "info": {}, "paths": paths, **more}
     return read(json.dumps(document).encode(), "api")
@@ -461,3 +562,275 @@ def test_a_write_that_anyone_may_call_is_left_to_its_owner() -> None:
     api = api_of({"/hooks": {"post": {"responses": answers()}}})
     assert by_name(derive(api))
     assert "anyone may call it" in left_out(derive(api, public=["post /hooks/"]))["POST /hooks"]
+
+
+def test_a_thing_goes_by_the_property_that_its_path_is_named_for() -> None:
+    actions = by_name(derive(api_of(CONDUIT)))
+    article = actions["POST /articles"]
+    assert article.gives == {"article": "article.slug"}
+    assert article.reads == "/articles/{made}"
+    assert actions["GET /articles/{slug}"].path == "/articles/{article}"
+    comment = actions["POST /articles/{slug}/comments"]
+    assert (comment.path, comment.takes) == ("/articles/{article}/comments", ("article",))
+    assert comment.gives == {"comment": "comment.id"}
+
+
+def test_a_change_in_a_wrapper_changes_a_text_that_does_not_rename_the_thing() -> None:
+    change = by_name(derive(api_of(CONDUIT)))["PUT /articles/{slug}"]
+    assert change.body == {"article": {"description": "{marker}"}}
+    assert change.takes == ("article",)
+
+
+def test_a_router_is_loaded_by_slug_where_it_asks_for_one_and_by_number_in_fields() -> None:
+    # the router sorts its paths, so the notes come before the children whom they need
+    routes = router("babies-notes", "id", NOTE, CHANGED_NOTE) | router("children", "slug", CHILD, CHILD)
+    derived = derive(api_of(routes))
+    actions = by_name(derived)
+    assert not derived.left_out
+    assert actions["POST /api/children/"].gives == {"child": "slug", "child_id": "id"}
+    assert actions["GET /api/children/{slug}/"].path == "/api/children/{child}/"
+    note = actions["POST /api/babies-notes/"]
+    assert (note.body, note.takes) == ({"child": "{child_id}", "note": "{marker}"}, ("child_id",))
+    assert note.reads == "/api/babies-notes/{made}/"
+    full = actions["PUT /api/babies-notes/{id}/"]
+    assert (full.body, full.takes) == (note.body, ("babies_note",))  # the child is referred to, not used up
+    assert actions["PATCH /api/babies-notes/{id}/"].body == {"note": "{marker}"}
+
+
+def test_what_is_read_back_by_another_key_than_its_id_is_not_shown_by_its_id() -> None:
+    actions = by_name(derive(api_of(router("children", "slug", CHILD, CHILD))))
+    assert actions["POST /api/children/"].reads == ""  # callers take the `id` of the answer for its id
+    assert actions["PUT /api/children/{slug}/"].reads == ""
+    assert actions["POST /api/children/"].gives == {"child": "slug"}  # no field asks for the number
+
+
+def key_of(answer: dict[str, Any], parameter: str, collection: str = "articles") -> dict[str, str]:
+    api = api_of(
+        {
+            f"/{collection}": {"post": {"responses": answers(answer)}},
+            f"/{collection}/{{{parameter}}}": {
+                "get": {"parameters": [named(parameter)], "responses": answers()}
+            },
+        }
+    )
+    return by_name(derive(api))[f"POST /{collection}"].gives
+
+
+def thing(*names: str, **more: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict.fromkeys(names, TEXT) | more}
+
+
+@pytest.mark.parametrize(
+    ("answer", "parameter", "place"),
+    [
+        (thing("id", "slug"), "slug", "slug"),
+        (thing("id", "slug"), "article_slug", "slug"),
+        (thing("id", "articleSlug"), "slug", "articleSlug"),
+        (thing("id", "slug"), "article_id", "id"),
+        (thing("_id", "slug"), "id", "_id"),
+        (thing("uuid", "id"), "id", "id"),
+        (thing("id", "uuid"), "article_uuid", "uuid"),
+        (thing("slug", "id"), "pk", "id"),
+        (thing("id", "title"), "slug", "id"),
+        (thing("id", slug={"type": "string", "writeOnly": True}), "slug", "id"),
+        (thing("id", article={"type": "object"}), "article", "id"),
+        (thing(article=thing("id", "slug")), "slug", "article.slug"),
+        (thing(article=optional(thing("id", "slug"))), "slug", "article.slug"),
+        (thing(newArticle=thing("id", "slug")), "slug", "newArticle.slug"),
+        (thing("message", author=thing("id", "slug"), article=thing("slug")), "slug", "article.slug"),
+        (thing("id", data=thing("id", attributes=thing("slug"))), "slug", "data.attributes.slug"),
+        ({"type": "array", "items": thing("id", "slug")}, "slug", "0.slug"),
+        (thing("count", articles={"type": "array", "items": thing("id", "slug")}), "slug", "articles.0.slug"),
+        (thing(data={"type": "array", "items": thing("id")}), "id", "data.0.id"),
+    ],
+)
+def test_the_key_of_a_thing_is_found_wherever_the_answer_has_it(
+    answer: dict[str, Any], parameter: str, place: str
+) -> None:
+    assert key_of(answer, parameter) == {"article": place}
+
+
+def test_a_thing_that_goes_by_two_names_is_given_under_both() -> None:
+    user = thing("id", "username")
+    paths: dict[str, Any] = {
+        "/users": {"post": {"responses": answers(user)}},
+        "/users/{id}": {"get": {"parameters": [named("id")], "responses": answers()}},
+        "/users/{username}/posts": {"get": {"parameters": [named("username")], "responses": answers()}},
+        "/profiles/{username}": {"get": {"parameters": [named("username")], "responses": answers()}},
+    }
+    actions = by_name(derive(api_of(paths)))
+    assert actions["POST /users"].gives == {"user": "id", "user_username": "username"}
+    assert actions["GET /users/{id}"].path == "/users/{user}"
+    assert actions["GET /users/{username}/posts"].path == "/users/{user_username}/posts"
+    assert actions["GET /profiles/{username}"].path == "/profiles/{user_username}"
+    assert actions["POST /users"].reads == "/users/{made}"
+
+
+def test_a_declared_action_gives_by_the_names_of_the_paths_too() -> None:
+    declared = [
+        Action("write", "POST", "/articles", gives={"serial": "article.id", "address": "article.slug"})
+    ]
+    derived = derive(api_of(CONDUIT), declared)
+    check((*declared, *derived.actions))
+    paths = {action.name: action.path for action in derived.actions}
+    assert paths["GET /articles/{slug}"] == "/articles/{address}"
+
+
+def changed(schema: dict[str, Any], method: str = "patch", path: str = "/notes/{id}") -> Any:
+    note = thing("id", "text")
+    api = api_of(
+        {
+            "/notes": {"post": {"responses": answers(note)}},
+            path: {
+                method: {
+                    "parameters": [named("id")],
+                    "requestBody": body(schema),
+                    "responses": answers(),
+                }
+            },
+        }
+    )
+    return by_name(derive(api))[f"{method.upper()} {path}"].body
+
+
+def test_a_change_that_would_write_nothing_is_made_to_write_something() -> None:
+    assert changed(thing(note=thing("text"))) == {"note": {"text": "{marker}"}}  # the wrapper is optional
+    assert changed(wrapper("note", thing(n=NUMBER)), "put") == {"note": {"n": 1}}
+    assert changed(wrapper("note", thing(on={"type": "boolean"}))) == {"note": {"on": True}}
+    assert changed(thing(lines={"type": "array", "items": thing("text")})) == {
+        "lines": [{"text": "{marker}"}]
+    }
+    assert changed({"type": "array", "minItems": 1, "items": thing("text")}) == [{"text": "{marker}"}]
+
+
+def test_a_change_leaves_ids_alone() -> None:
+    assert changed(thing("id", "author_id", "text")) == {"text": "{marker}"}
+    assert changed(thing("author_id", n=NUMBER)) == {"n": 1}
+    assert changed({**thing("id", "text"), "required": ["id"]}, "put") == {"id": "{note}", "text": "{marker}"}
+
+
+def test_an_optional_object_is_not_made_up_for_a_body_that_says_something() -> None:
+    assert made({"n": NUMBER, "address": thing("street")}, "n") == {"n": 1}
+
+
+def alone(method: str, path: str, schema: dict[str, Any] | None = None, **more: Any) -> dict[str, str]:
+    """Why the operation was left out; empty when it was not."""
+    operation: dict[str, Any] = {"responses": answers(thing("id"))}
+    if schema:
+        operation["requestBody"] = body(schema)
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    operation["parameters"] = [{**named(name), "schema": {"type": "string", "enum": ["a"]}} for name in names]
+    derived = derive(api_of({path: {method: operation}, **more}))
+    by_name(derived)
+    return {name: why for name, why in left_out(derived).items() if name == f"{method.upper()} {path}"}
+
+
+SHOWN = {"get": {"responses": answers()}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "schema"),
+    [
+        ("put", "/api/user", None),
+        ("patch", "/account", None),
+        ("put", "/my-profile", thing("bio")),
+        ("post", "/api/user/email", None),
+        ("post", "/account/deactivate", None),
+        ("put", "/users/current_user", None),
+        ("post", "/change-email", None),
+        ("put", "/settings", thing(settings=thing("email"))),
+        ("patch", "/preferences", thing("new_password")),
+        ("post", "/credentials-of-mine", thing("oldPassword", "newPassword")),
+    ],
+)
+def test_what_changes_the_caller_himself_is_left_to_its_owner(
+    method: str, path: str, schema: dict[str, Any] | None
+) -> None:
+    assert list(alone(method, path, schema).values()) == [
+        "it changes who the caller is; declare an action for it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "schema"),
+    [
+        ("post", "/user", thing("email", "password")),  # a collection, in the singular
+        ("post", "/users", thing("email", "password")),
+        ("put", "/users/{id}/profile", thing("email")),
+        ("post", "/account/transfers", thing("note")),
+        ("put", "/bank-account", thing("note")),
+        ("put", "/cart", thing("note")),
+    ],
+)
+def test_what_only_looks_like_it_is_not(method: str, path: str, schema: dict[str, Any]) -> None:
+    assert not alone(method, path, schema)
+
+
+def test_one_account_with_items_is_a_collection_and_one_that_is_shown_is_the_callers() -> None:
+    item = {"get": {"parameters": [named("id")], "responses": answers()}}
+    assert not alone("post", "/account", thing("note"), **{"/account/{id}": item})
+    api = api_of({"/account": {**SHOWN, "post": {"responses": answers()}}})
+    assert "who the caller is" in left_out(derive(api))["POST /account"]
+
+
+def test_nobody_is_logged_out() -> None:
+    assert alone("get", "/auth/logout") == {"GET /auth/logout": "it ends the caller's session"}
+    assert alone("get", "/sign-out")
+
+
+def weights(derived: Derived) -> dict[str, float]:
+    return {action.name: action.weight for action in derived.actions}
+
+
+def test_a_change_weighs_less_than_what_makes_the_things_it_uses_up() -> None:
+    found = weights(derive(api_of(TEMPLATE["paths"], components=TEMPLATE["components"])))
+    assert found["PUT /api/v1/items/{id}"] == pytest.approx(0.2 * found["POST /api/v1/items/"], abs=1e-5)
+    reads = sum(weight for name, weight in found.items() if name.startswith("GET"))
+    assert reads / sum(found.values()) == pytest.approx(0.7, abs=0.001)
+    assert sum(found.values()) == pytest.approx(len(found), abs=0.001)
+
+
+def test_many_changes_of_one_thing_weigh_half_of_what_makes_it() -> None:
+    paths: dict[str, Any] = {"/notes": {"post": {"responses": answers(thing("id"))}}}
+    for part in ("text", "place", "people", "day", "mood"):
+        paths[f"/notes/{{id}}/{part}"] = {
+            "put": {
+                "parameters": [named("id")],
+                "requestBody": body(thing("it")),
+                "responses": answers(),
+            }
+        }
+    found = weights(derive(api_of(paths)))
+    making = found.pop("POST /notes")
+    assert sum(found.values()) == pytest.approx(0.5 * making, abs=0.001)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.01, 5.0])
+def test_a_change_weighs_less_than_a_declared_action_that_feeds_it(weight: float) -> None:
+    paths = {
+        "/notes": {"post": {"responses": answers(thing("id"))}},
+        "/notes/{id}": {
+            **SHOWN,
+            "parameters": [named("id")],
+            "put": {"requestBody": body(thing("text")), "responses": answers()},
+        },
+    }
+    declared = [
+        Action("note", "POST", "/notes", weight=weight, gives={"note": "id"}),
+        Action("else", "GET", "/else"),
+    ]
+    found = weights(derive(api_of(paths), declared))
+    assert 0 < found["PUT /notes/{id}"] <= 0.2 * (weight or 1.0)
+    assert found["GET /notes/{id}"] > found["PUT /notes/{id}"]
+
+
+@pytest.mark.parametrize("paths", [CONDUIT, router("children", "slug", CHILD, CHILD), TEMPLATE["paths"]])
+def test_the_same_document_gives_the_same_actions(paths: dict[str, Any]) -> None:
+    api = api_of(paths, components=TEMPLATE["components"])
+    assert derive(api) == derive(api)
+
+
+def test_a_form_that_holds_an_object_is_left_out() -> None:
+    schema = {**thing(inner=thing("text")), "required": ["inner"]}
+    form = one(schema, {"requestBody": body(schema, "application/x-www-form-urlencoded")})
+    assert left_out(form) == {"POST /notes": "its form holds an object, which is not guessed"}

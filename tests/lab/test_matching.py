@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mainstay.lab.matching import fits, matching
@@ -29,6 +29,7 @@ def test_simple_patterns_are_met(pattern: str, shortest: int, longest: int | Non
 
 
 @settings(max_examples=300, deadline=None)
+@example("[[]", 0)  # Python warns of this one
 @given(st.text(alphabet=r"^$[]{}()|\d*+?.a-Z09,", max_size=20), st.integers(0, 20))
 def test_any_pattern_is_met_or_given_up(pattern: str, shortest: int) -> None:
     found = matching(pattern, shortest, shortest + 20)

@@ -220,7 +220,12 @@ class Stand:
         """Try each action a few times: whether it works, where its writes are stored, whom it asks."""
         before = self.database.counts() if self.database is not None else {}
         began = time.monotonic()
-        records = self._stock_up()
+        try:
+            records = self._stock_up()
+        except LoadError as error:
+            if not self._wrongly_guessed(error.records):
+                raise
+            return list(error.records)  # whoever asked leaves out what never worked, and asks again
         if records:
             self.pace = len(records) / (time.monotonic() - began)
         for action in self.actions:
@@ -269,8 +274,15 @@ class Stand:
 
     def _stock_up(self) -> list[Record]:
         takers = Counter(pool for action in self.actions if action.weight > 0 for pool in action.takes)
-        wanted = {pool: number * LEARNT + 2 for pool, number in takers.items()}
+        used = self.driver.needs(1.0, 1.0, self.mix)
+        wanted = {pool: min(number, LEARNT) for pool, number in used.items()}
+        wanted |= {pool: number * LEARNT + 2 for pool, number in takers.items()}
         return list(self.driver.stock(wanted, within=STOCKED_S))
+
+    def _wrongly_guessed(self, records: Sequence[Record]) -> bool:
+        """Whether a guessed action never worked."""
+        failed = {r.action for r in records if not r.ok} - {r.action for r in records if r.ok}
+        return any(action.guessed and action.name in failed for action in self.actions)
 
     def _asked(self) -> dict[str, int]:
         return {name: len(standin.requests()) for name, standin in self.service.standins.items()}

@@ -93,6 +93,8 @@ class Trial:
             retries=retries,
             only=only,
         )
+        if not self.counted and not self.bands:
+            self.began = self.loaded  # the timeline begins with the load, not with filling the pools
         self.ended = self.loaded + seconds
         self.rate = rate
         self.doing("steady load")

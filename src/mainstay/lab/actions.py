@@ -5,18 +5,21 @@ is for a trial to tell: call each guessed action once, and leave out those that 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
-from mainstay.lab.links import Giver, Links, declared_for, links, shape, subject
+from mainstay.lab.links import Giver, Links, declared_for, is_bare, is_id, links, shape, shows_id, subject
 from mainstay.lab.matching import fits
-from mainstay.lab.values import NoExample, Values, flat, kind_of, words
+from mainstay.lab.values import NoExample, Values, choice, flat, kind_of, words
 from mainstay.model.api import Api, ApiOperation, Media, Parameter, Schema
 from mainstay.model.service import Action
 
 READS = 0.7  # of the requests, when there are writes too
+CHANGE = 0.2  # of the weight of what makes a thing is that of a change which uses one up
+CHANGES = 0.5  # is the most that all the changes of one kind of thing have together
 
 _FORM = "application/x-www-form-urlencoded"
 _MARKER = "p0a1b2m0001z"  # one like those of the load
@@ -29,6 +32,14 @@ _PROBES = frozenset(
 _OF_CALLER = frozenset(
     "me self password passwords login logout signin signout signup token auth oauth credentials".split()
 )
+_ACCOUNT = frozenset("user account profile viewer".split())  # the caller's own, when it is one of a kind
+_OWN = _ACCOUNT | {"current", "my", "own"}
+_IDENTITY = frozenset("email emails mail phone username mfa totp otp".split())
+_LOGINS = frozenset(("email", "email_address", "username"))
+_ENDS = frozenset("delete deletion deactivate deactivation close closure disable suspend".split())
+_CHANGES = frozenset("change update reset verify confirm set".split())
+_LEAVES = frozenset("logout signout logoff".split())
+_NAMES = frozenset(("title", "name"))  # what a slug is made from: a new one may move the thing elsewhere
 _OF_ACTOR = frozenset(
     "authorization auth token key tenant account user session cookie csrf accept content".split()
 )
@@ -87,19 +98,21 @@ def derive(
     waiting = [each for each in api.operations if declared_for(api, each, declared) is None]
     made: dict[str, Action] = {}
     why: dict[str, str] = {}
+    settled = False
     while True:
         before = len(made)
         for operation in [each for each in waiting if each.name not in made]:
             try:
                 if operation.name in (refused or {}):
                     raise _Unfit((refused or {})[operation.name])
-                made[operation.name] = _Guess(api, all_links, operation, given, public).action()
+                made[operation.name] = _Guess(api, all_links, operation, given, public, settled).action()
             except (_Unfit, NoExample) as error:
                 why[operation.name] = str(error)
             else:
                 given |= dict.fromkeys(made[operation.name].gives, made[operation.name].actor)
-        if len(made) == before:
+        if len(made) == before and settled:
             break
+        settled = settled or len(made) == before
     guessed = [made[operation.name] for operation in waiting if operation.name in made]
     left_out = [LeftOut(each.name, why[each.name]) for each in waiting if each.name not in made]
     return Derived(tuple(_weighed(_renamed(guessed, declared), declared)), tuple(left_out))
@@ -115,14 +128,17 @@ class _Guess:
         operation: ApiOperation,
         given: Mapping[str, str],
         public: Sequence[str],
+        settled: bool,
     ) -> None:
         self._api = api
         self._links = all_links
         self._operation = operation
         self._given = given
         self._public = public
+        self._settled = settled  # nothing more will be given: do without what is not certain to be needed
         self._used: dict[str, str] = {}  # pool -> actor
         self._marked = False
+        self._addressed: dict[str, str] = {}  # what the thing is called in the path, as a field may call it
         self._values = Values(api, self._wish, doubled)
 
     def action(self) -> Action:
@@ -134,7 +150,6 @@ class _Guess:
         query = {each.name: self._beside(each) for each in operation.parameters if _asked(each, "query")}
         headers, key_header = self._headers()
         body, form, kind = self._content()
-        giver = self._links.of(operation)
         actors = set(self._used.values())
         if len(actors) > 1:
             pools = " and ".join(f"`{pool}`" for pool in self._used)
@@ -148,19 +163,28 @@ class _Guess:
             headers=headers | kind,
             body=body,
             form=form,
-            takes=tuple(self._used) if operation.writes else (),
-            gives={} if giver is None else {giver.pool: giver.place},
+            takes=self._takes(),
+            gives={giver.pool: giver.place for giver in self._links.of(operation)},
             key_header=key_header,
             reads=self._shown(),
             guessed=True,
         )
+
+    def _takes(self) -> tuple[str, ...]:
+        """What serves one such request only: of a change, the thing itself and not what it refers to."""
+        if self._operation.method in ("PUT", "PATCH"):
+            changed = set(self._addressed.values())
+            return tuple(pool for pool in self._used if f"{{{pool}}}" in changed)
+        return tuple(self._used) if self._operation.writes else ()
 
     # Where it goes
 
     def _in_path(self, name: str) -> str:
         giver = self._links.of_path(self._operation.path, name)
         if giver is not None and giver.source != self._operation.name:
-            return self._from(giver, name)
+            text = self._from(giver, name)
+            self._addressed |= {_plain(name): text, _plain(giver.key): text}
+            return text
         parameter = next(
             each for each in self._operation.parameters if each.name == name and each.where == "path"
         )
@@ -201,33 +225,73 @@ class _Guess:
                 return self._object(media), {}, {} if plain else {"Content-Type": media.type}
         for media in body.content:
             if media.type.startswith(_FORM):
-                return None, {name: _text(value) for name, value in self._object(media).items()}, {}
+                return None, self._form(media), {}
         if not body.required:
             return None, {}, {}
         raise _Unfit(f"it takes {body.content[0].type}, which is not guessed")
 
+    def _form(self, media: Media) -> dict[str, str]:
+        fields = self._object(media)
+        if not isinstance(fields, dict) or any(isinstance(each, dict) for each in fields.values()):
+            raise _Unfit("its form holds an object, which is not guessed")
+        return {name: _text(value) for name, value in fields.items()}
+
     def _object(self, media: Media) -> Any:
         made = self._values.value(media.schema, "the body", *media.examples[:1])
-        schema = flat(self._api, media.schema)
-        if isinstance(made, dict) and not self._marked:
-            self._mark_more(made, schema)
+        marked = self._marked or self._mark(made, media.schema)
+        if not marked and self._operation.method in ("PUT", "PATCH"):
+            self._change(made, media.schema)
         return made
 
-    def _mark_more(self, made: dict[str, Any], schema: Schema) -> None:
-        """Let an optional text carry the marker, and let a change change something."""
-        for name, inner in schema.properties.items():
-            if name not in made and not flat(self._api, inner).read_only:
-                wished = self._marked_text(name, _choice(self._api, inner))
+    def _mark(self, made: Any, schema: Schema) -> bool:
+        """Let an optional text carry the marker: the outermost one, and in an empty object one further in."""
+        for held, of in _objects(self._api, made, schema):
+            for name, inner in self._optional(held, of):
+                wished = UNSET if _names_id(name) else self._marked_text(name, choice(self._api, inner))
                 if wished is not UNSET:
-                    made[name] = wished
-                    return
-        if not made and self._operation.method == "PATCH":
-            for name, inner in schema.properties.items():
-                try:
-                    made[name] = self._values.value(inner, name, depth=1)
-                    return
-                except NoExample:
-                    continue
+                    held[name] = wished
+                    return True
+        for held, of in _objects(self._api, made, schema):
+            for name, inner in () if held else self._optional(held, of):
+                if kind_of(choice(self._api, inner)) == "object":
+                    value = self._tried(inner, name)
+                    if isinstance(value, dict) and (self._marked or self._mark(value, inner)):
+                        held[name] = value
+                        return True
+        return False
+
+    def _change(self, made: Any, schema: Schema) -> None:
+        """Let a change change something in each object that would say nothing."""
+        for held, of in _objects(self._api, made, schema):
+            for name, inner in () if held else self._optional(held, of):
+                value = UNSET if _names_id(name) else self._tried(inner, name)
+                if value not in (UNSET, {}, []):
+                    held[name] = value
+                    break
+
+    def _optional(self, held: Mapping[str, Any], schema: Schema) -> list[tuple[str, Schema]]:
+        """What an object could hold too; last what needs another thing, or might rename this one."""
+        parameters = re.findall(r"\{([^{}]+)\}", self._operation.path)
+        by_name = bool(parameters) and not _names_id(parameters[-1])
+
+        def late(name: str) -> tuple[bool, bool, bool]:
+            return _plain(name) in self._addressed, by_name and name.lower() in _NAMES, bool(subject(name))
+
+        free = [
+            (name, inner)
+            for name, inner in schema.properties.items()
+            if name not in held and not flat(self._api, inner).read_only
+        ]
+        return sorted(free, key=lambda each: late(each[0]))
+
+    def _tried(self, schema: Schema, name: str) -> Any:
+        """A value, or UNSET and no trace of the attempt."""
+        used, marked = dict(self._used), self._marked
+        try:
+            return self._values.value(schema, name, depth=1)
+        except (NoExample, _Waits):
+            self._used, self._marked = used, marked
+            return UNSET
 
     # Values
 
@@ -235,19 +299,21 @@ class _Guess:
         """What a property of that name should hold; UNSET for what its schema says."""
         if schema.enum is not None:
             return UNSET
-        choice = _choice(self._api, schema)
-        if kind_of(choice) in ("string", "integer", "array"):
-            linked = self._linked(name, choice)
+        offered = choice(self._api, schema)
+        if kind_of(offered) in ("string", "integer", "array"):
+            linked = self._linked(name, offered)
             if linked is not UNSET:
                 return linked
-        return self._marked_text(name, choice) if marks else UNSET
+        return self._marked_text(name, offered) if marks else UNSET
 
     def _linked(self, name: str, schema: Schema) -> Any:
+        if self._operation.method in ("PUT", "PATCH") and _plain(name) in self._addressed:
+            return self._addressed[_plain(name)]
         if name.lower() in ("id", "uuid"):
             return _fresh(schema)
         wanted = subject(name)
         if not wanted:
-            return UNSET
+            return self._reference(name, schema)
         giver = self._links.of_field(name)
         if giver is not None and giver.source != self._operation.name:
             text = self._from(giver, name)
@@ -257,6 +323,13 @@ class _Guess:
         if schema.examples:
             return UNSET
         raise NoExample(f"it needs `{name}`, which no operation gives")
+
+    def _reference(self, name: str, schema: Schema) -> Any:
+        """A thing made before, for a field that is called like it and asks for nothing but a key."""
+        giver = self._links.of_thing(name) if is_bare(self._api, schema) else None
+        if giver is None or giver.source == self._operation.name or not is_id(giver.key):
+            return UNSET
+        return UNSET if self._settled and giver.pool not in self._given else self._from(giver, name)
 
     def _from(self, giver: Giver, name: str) -> str:
         if giver.pool not in self._given:
@@ -283,21 +356,44 @@ class _Guess:
         return text
 
     def _shown(self) -> str:
-        """The path that shows what it made or changed."""
+        """The path that shows what it made or changed, by what is taken for its id.
+
+        That is the `id` of the answer, where it has one, and else what it gives or takes.
+        """
         operation = self._operation
-        if not operation.writes:
+        makes = operation.method == "POST"
+        given = self._links.of(operation)
+        if not operation.writes or (makes and not given):
             return ""
-        own = self._links.of(operation)
+        by_id = shows_id(self._api, operation)
+        by = [each for each in given if each.place == ("id" if by_id else given[0].place)]
         for each in self._api.operations:
             names = re.findall(r"\{([^{}]+)\}", each.path)
             if each.method != "GET" or len(names) != 1 or not each.path.rstrip("/").endswith("}"):
                 continue
             if any(_asked(parameter, "query") for parameter in each.parameters):
                 continue
-            same = operation.method != "POST" and shape(each.path) == shape(operation.path)
-            if same or (own is not None and self._links.of_path(each.path, names[0]) == own):
+            if not makes and shape(each.path) != shape(operation.path):
+                continue
+            giver = self._links.of_path(each.path, names[0])
+            if giver in by if makes else giver is None or is_id(giver.key) or not by_id:
                 return re.sub(r"\{[^{}]+\}", "{made}", each.path)
         return ""
+
+
+def _objects(api: Api, made: Any, schema: Schema) -> Iterator[tuple[dict[str, Any], Schema]]:
+    """Every object of a body with what it may hold, the outer ones first."""
+    waiting: deque[tuple[Any, Schema]] = deque([(made, schema)])
+    while waiting:
+        held, of = waiting.popleft()
+        of = choice(api, of)
+        if isinstance(held, dict):
+            yield held, of
+            waiting.extend(
+                (each, of.properties[name]) for name, each in held.items() if name in of.properties
+            )
+        elif isinstance(held, list):
+            waiting.extend((each, of.items or Schema()) for each in held)
 
 
 def _unfit(api: Api, operation: ApiOperation, public: Sequence[str]) -> str:
@@ -310,13 +406,65 @@ def _unfit(api: Api, operation: ApiOperation, public: Sequence[str]) -> str:
         return "it is deprecated"
     if operation.method == "GET" and "{" not in operation.path and last[:1] and last[0] in _PROBES:
         return "it is a probe or a page for operators, which users do not ask for"
-    if operation.writes and _OF_CALLER.intersection(word for part in parts for word in words(part)):
+    if _LEAVES.intersection("".join(words(part)) for part in parts):
+        return "it ends the caller's session"
+    if operation.writes and (
+        _OF_CALLER.intersection(word for part in parts for word in words(part))
+        or _is_of_account(api, operation)
+        or _sets_credentials(api, operation)
+    ):
         return "it changes who the caller is; declare an action for it"
     if operation.writes and _open_to_all(api, operation, public):
         return (
             "anyone may call it, so it may log in, register or take signed messages; declare an action for it"
         )
     return ""
+
+
+def _is_of_account(api: Api, operation: ApiOperation) -> bool:
+    """Whether it changes the one account that the caller himself is: `PUT /user`, `POST /account/delete`."""
+    parts = shape(operation.path).strip("/").split("/")
+    for at, part in enumerate(parts[: parts.index("{}")] if "{}" in parts else parts):
+        if _ACCOUNT.intersection(words(part)[-1:]) and _OWN.issuperset(words(part)):
+            below = {word for each in parts[at + 1 :] for word in words(each)}
+            if not parts[at + 1 :] or below & (_IDENTITY | _ENDS):
+                return _is_single(api, operation, "/" + "/".join(parts[: at + 1]))
+    last = words(parts[-1])
+    return "{}" not in parts and bool(_CHANGES.intersection(last) and _IDENTITY.intersection(last))
+
+
+def _is_single(api: Api, operation: ApiOperation, path: str) -> bool:
+    """Whether there is one of it for each caller: it has no items, and is shown or replaced where it is."""
+    shapes = {(each.method, shape(each.path)) for each in api.operations}
+    if any(f"{each}/".startswith(f"{path}/{{}}/") for _, each in shapes):
+        return False
+    return shape(operation.path) != path or bool(
+        shapes & {(method, path) for method in ("GET", "PUT", "PATCH")}
+    )
+
+
+def _sets_credentials(api: Api, operation: ApiOperation) -> bool:
+    """Whether it says how the caller logs in: nothing else is named that it could be about."""
+    if "{" in operation.path or operation.body is None:
+        return False
+    names = [
+        words(name)
+        for media in operation.body.content
+        for schema in _wrapped(api, media.schema)
+        for name in schema.properties
+    ]
+    known = {"current", "old", "new"}  # a POST that holds no such password makes somebody, or logs in
+    if operation.method == "POST":
+        return any("password" in name and known.intersection(name) for name in names)
+    return any("password" in name or "_".join(name) in _LOGINS for name in names)
+
+
+def _wrapped(api: Api, schema: Schema) -> Iterator[Schema]:
+    """What a body holds, and what the objects in it hold."""
+    schema = choice(api, schema)
+    yield schema
+    for each in schema.properties.values():
+        yield choice(api, each)
 
 
 def _open_to_all(api: Api, operation: ApiOperation, public: Sequence[str]) -> bool:
@@ -326,18 +474,17 @@ def _open_to_all(api: Api, operation: ApiOperation, public: Sequence[str]) -> bo
     return not operation.security and any(each.security for each in api.operations)
 
 
+def _plain(name: str) -> str:
+    return "".join(words(name))
+
+
+def _names_id(name: str) -> bool:
+    """Whether a property of that name is an id, of the thing itself or of another that it names."""
+    return is_id(name) or bool(subject(name) and not _OF_CLIENT.intersection(words(name)))
+
+
 def _asked(parameter: Parameter, where: str) -> bool:
     return parameter.where == where and parameter.required
-
-
-def _choice(api: Api, schema: Schema) -> Schema:
-    """The first thing but null that a schema offers."""
-    schema = flat(api, schema)
-    for each in schema.any_of:
-        choice = flat(api, each)
-        if choice.types != ("null",):
-            return choice
-    return schema
 
 
 def _fresh(schema: Schema) -> Any:
@@ -368,6 +515,8 @@ def _text(value: Any) -> str:
             return ",".join(_text(each) for each in value)
         case None:
             return ""
+        case dict():
+            raise NoExample("it takes an object where a text stands, which is not guessed")
         case _:
             return str(value)
 
@@ -381,16 +530,36 @@ def _renamed(guessed: list[Action], declared: Sequence[Action]) -> list[Action]:
 
 
 def _weighed(guessed: list[Action], declared: Sequence[Action]) -> list[Action]:
-    """Reads get 70 %, writes 30 %, spread evenly; a guessed one weighs as much as a declared one does."""
+    """Reads get 70 %, writes 30 %, spread evenly; a guessed one weighs as much as a declared one does.
+
+    But a change that uses up what another action makes weighs less than that one: all it takes has to be made
+    before the load begins.
+    """
     weights = [action.weight for action in declared if action.weight > 0]
     total = len(guessed) * (sum(weights) / len(weights) if weights else 1.0)
     writes = sum(action.writes for action in guessed)
     reads = len(guessed) - writes
     share = READS if reads and writes else 1.0 if reads else 0.0
-    return [
-        structs.replace(
-            action,
-            weight=round(total * ((1 - share) / writes if action.writes else share / reads), 6),
-        )
-        for action in guessed
-    ]
+    parts = _parts(guessed)
+    whole = sum(parts.values()) if any(part == 1.0 for part in parts.values()) else writes
+    of_read = total * share / reads if reads else 0.0
+    of_write = total * (1 - share) / whole if whole else 0.0
+    made = {each.name: of_write * parts[each.name] if each.writes else of_read for each in guessed}
+    known = {each.name: each.weight for each in declared} | made
+    for action in guessed:
+        if parts.get(action.name, 1.0) < 1.0:
+            feeding = [
+                known[each.name] for each in (*declared, *guessed) if set(each.gives) & set(action.takes)
+            ]
+            made[action.name] = min([made[action.name], *(CHANGE * each for each in feeding if each > 0)])
+    return [structs.replace(action, weight=round(made[action.name], 6)) for action in guessed]
+
+
+def _parts(guessed: Sequence[Action]) -> dict[str, float]:
+    """The weight of each write, where that of one which makes something is 1."""
+    changes = [each for each in guessed if each.method in ("PUT", "PATCH") and each.takes]
+    of_pool = Counter(pool for each in changes for pool in each.takes)
+    parts = {each.name: 1.0 for each in guessed if each.writes}
+    for each in changes:
+        parts[each.name] = min(CHANGE, *(CHANGES / of_pool[pool] for pool in each.takes))
+    return parts

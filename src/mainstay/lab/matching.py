@@ -1,6 +1,7 @@
 """Texts for the simple patterns that schemas hold: `^[A-Z]{3}$`, `^ch_\\d+$`."""
 
 import re
+import warnings
 
 _LONGEST_PATTERN = 200
 _REPEATED = re.compile(r"\)[+*{]")  # a group that repeats can keep `re` busy for years ...
@@ -22,7 +23,7 @@ def fits(text: str, pattern: str) -> bool:
     if len(text) > 300 or _is_slow(pattern, len(text)):
         return False
     try:
-        return re.search(pattern, text) is not None
+        return _compiled(pattern).search(text) is not None
     except (re.error, OverflowError, RecursionError):
         return False
 
@@ -68,9 +69,16 @@ def _parts(pattern: str) -> list[tuple[str, int, int]] | None:
     return parts
 
 
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Raises re.error; what Python may read otherwise one day (`[[]`) is no concern of who wrote it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(pattern)
+
+
 def _character(atom: str) -> str | None:
     try:
-        allowed = re.compile(atom)
+        allowed = _compiled(atom)
     except re.error:
         return None
     return next((one for one in _TRIED + "".join(map(chr, range(33, 127))) if allowed.fullmatch(one)), None)

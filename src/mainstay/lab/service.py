@@ -51,7 +51,7 @@ class Instance:
 
     @property
     def name(self) -> str:
-        return self.process.name if self.process.count == 1 else f"{self.process.name}-{self.number}"
+        return _named(self.process, self.number)
 
     @property
     def address(self) -> str:
@@ -82,7 +82,6 @@ class Service:
         self._direct: dict[str, int] = {}
         self._proxied: dict[str, int] = {}
         self._folder = lab.subfolder("service")
-        self._started = 0
         self._settled = False  # the service's role in its databases is an ordinary one, as in production
 
     # --- what the experiments ask ------------------------------------------------------------
@@ -193,9 +192,8 @@ class Service:
             ports = {name: self.lab.port() for name in ("port", *sorted(self._extra_ports(process)))}
         values = self._values(direct) | {name: str(port) for name, port in ports.items()}
         where = f"prove.process.{process.name}"
-        self._started += 1
         program = self.lab.start(
-            f"{process.name}-{self._started}",
+            _named(process, number),
             [fill(word, values, f"{where}.command") for word in process.command],
             environment=self._environment(values, process.environment, where),
             cwd=root or Path(self.declaration.root),
@@ -443,6 +441,10 @@ class Service:
                 "give it `{port}` in its command or environment.",
                 instance.program.tail(),
             )
+
+
+def _named(process: Process, number: int) -> str:
+    return process.name if process.count == 1 else f"{process.name}-{number}"
 
 
 def _hint(lines: Sequence[str]) -> str:

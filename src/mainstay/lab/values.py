@@ -186,6 +186,16 @@ def flat(api: Api, schema: Schema, depth: int = 0) -> Schema:
     return made
 
 
+def choice(api: Api, schema: Schema) -> Schema:
+    """The first thing but null that a schema offers, flat."""
+    schema = flat(api, schema)
+    for each in schema.any_of:
+        offered = flat(api, each)
+        if offered.types != ("null",):
+            return offered
+    return schema
+
+
 def together(one: Schema, other: Schema) -> Schema:
     """A schema of values that both allow, nearly: of two patterns or formats the first counts."""
     changed: dict[str, Any] = {

@@ -17,6 +17,7 @@ class Dockerfile(Struct, frozen=True):
     """The last stage of a Dockerfile."""
 
     file: Path
+    image: str = ""  # what its last stage starts from
     folder: str = ""  # the last WORKDIR
     command: tuple[str, ...] = ()  # ENTRYPOINT and CMD; of the shell's form, what the shell is given
     environment: dict[str, str] = {}
@@ -31,14 +32,14 @@ def read_dockerfile(file: Path) -> Dockerfile | None:
         text = file.read_text("utf-8", errors="replace")
     except OSError:
         return None
-    folder, health = "", ""
+    image, folder, health = "", "", ""
     entry: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     for word, rest in _instructions(text):
         match word:
             case "FROM":
-                folder, health, entry, command, environment = "", "", (), (), {}
+                image, folder, health, entry, command, environment = rest.split()[0], "", "", (), (), {}
             case "WORKDIR":
                 folder = rest.strip()
             case "ENV":
@@ -49,7 +50,7 @@ def read_dockerfile(file: Path) -> Dockerfile | None:
                 entry, command = _words(rest), ()
             case "CMD":
                 command = _words(rest)
-    return Dockerfile(file, folder, (*entry, *command), environment, health)
+    return Dockerfile(file, image, folder, (*entry, *command), environment, health)
 
 
 def _instructions(text: str) -> list[tuple[str, str]]:

@@ -1,0 +1,45 @@
+"""Who uses the processors: we and what we started, or others."""
+
+import subprocess
+import sys
+import time
+
+from mainstay.lab.machine import EVERY_S, Machine
+
+BURN = [sys.executable, "-c", "import time; ends = time.monotonic() + 8\nwhile time.monotonic() < ends: pass"]
+DETACHED = [
+    sys.executable,
+    "-c",
+    "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], start_new_session=True).pid, flush=True)",
+]
+
+
+def watched(seconds: float) -> tuple[Machine, float]:
+    machine, began = Machine(), time.monotonic()
+    while time.monotonic() < began + seconds:
+        time.sleep(EVERY_S / 2)
+        machine.look()
+    return machine, began
+
+
+def test_what_we_started_is_ours_and_what_others_started_is_theirs() -> None:
+    """On a machine that others use too: one more process of ours adds nothing to theirs, one of theirs does."""
+    ours = subprocess.Popen(BURN)
+    machine, began = watched(2.0)
+    ours.kill()
+    ours.wait()
+    with_ours = machine.taken(began, time.monotonic())
+    started = subprocess.run([*DETACHED, *BURN], stdout=subprocess.PIPE, check=True)
+    pid = int(started.stdout)
+    machine, began = watched(2.0)
+    subprocess.run(["kill", "-9", str(pid)], check=True)
+    with_theirs = machine.taken(began, time.monotonic())
+    assert 0.0 <= with_ours <= 1.0
+    assert with_theirs > 0.1
+    assert with_theirs > with_ours - 0.3
+
+
+def test_before_two_looks_nothing_is_known() -> None:
+    machine = Machine()
+    assert machine.taken(0.0, time.monotonic()) == 0.0
+    assert not machine.busy(0.0, time.monotonic())

@@ -3,8 +3,8 @@
 python scripts/print_docs.py            write them
 python scripts/print_docs.py --picture  also take docs/review.png anew (needs Chromium)
 
-`docs/knowledge.md` is printed whole.  In `README.md`, what stands between `<!-- printed: NAME -->`
-and `<!-- end -->` is.  A test fails when the pages differ from what is printed here.
+`docs/knowledge.md` is printed whole.  In `README.md` and `docs/prove.md`, what stands between
+`<!-- printed: NAME -->` and `<!-- end -->` is.  A test fails when the pages differ from what is printed here.
 """
 
 import ast
@@ -21,6 +21,8 @@ from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
+from mainstay.experiments.base import Experiment
+from mainstay.experiments.catalogue import all_experiments
 from mainstay.model import effect, library
 from mainstay.model.finding import Analysis
 from mainstay.rules.catalogue import all_rules
@@ -45,10 +47,11 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Every page with printed parts, as it should be."""
-    return {"README.md": readme((ROOT / "README.md").read_text()), "docs/knowledge.md": knowledge_page()}
+    filled = {name: readme((ROOT / name).read_text()) for name in ("README.md", "docs/prove.md")}
+    return {**filled, "docs/knowledge.md": knowledge_page()}
 
 
-# --- README.md -----------------------------------------------------------------------------------
+# --- README.md and docs/prove.md ------------------------------------------------------------------
 
 
 def readme(text: str) -> str:
@@ -89,7 +92,28 @@ def first_finding() -> str:
     return f"```console\n$ mainstay review {FLAWED}\n{heading}\n\n{first}\n```\n"
 
 
-PARTS: Mapping[str, Callable[[], str]] = {"the rules": rule_table, "the first finding": first_finding}
+def experiment_list() -> str:
+    """Every experiment by its family: the hypothesis, what is done, and what to change when it fails."""
+    families: dict[str, list[type[Experiment]]] = {}
+    for experiment in all_experiments():
+        families.setdefault(experiment.family(), []).append(experiment)
+    lines = []
+    for family, experiments in families.items():
+        lines.append(f"### {family}\n")
+        for experiment in experiments:
+            hypothesis, *done, change = experiment.paragraphs()
+            mark = " (quick)" if experiment.quick else ""
+            lines.append(f"- **`{experiment.name()}`**{mark}. {hypothesis} {' '.join(done)}")
+            lines.append(f"  *When it fails:* {change}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "the rules": rule_table,
+    "the first finding": first_finding,
+    "the experiments": experiment_list,
+}
 
 
 # --- docs/knowledge.md ---------------------------------------------------------------------------

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from scripts import print_docs
 from tests.reports import fake
 
 from mainstay import reports
-from mainstay.cli import run
+from mainstay.cli import cli, run
 from mainstay.configuration import Configuration, read_configuration
 from mainstay.knowledge import load_knowledge
 from mainstay.reports import formats
@@ -27,7 +28,13 @@ Tree = Callable[[Mapping[str, str | bytes]], Path]
 
 ROOT = Path(__file__).resolve().parent.parent
 ASIDE = {"node_modules", "build", "dist", "__pycache__"}
-FOR_PEOPLE = ("git clone", "pip install .")  # commands that no test can try
+STARTING = ("prove", "ready")  # what they do is tried elsewhere: here, that there are such options
+FOR_PEOPLE = (  # commands that no test can try
+    "git clone",
+    "pip install .",
+    "pip install '.[prove]'",
+    "python3 -m venv /tmp/bench-venv",
+)
 
 RULE = "src/mainstay/rules/performance/program_started_in_request.py"
 LIBRARY = "src/mainstay/knowledge/libraries/pymemcache.toml"
@@ -103,7 +110,10 @@ def test_commands_can_be_typed_as_they_stand(
     document: str, command: str, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, *arguments = shlex.split(command)
-    if program == "mainstay":
+    if program == "mainstay" and arguments[0] in STARTING:
+        shown = CliRunner().invoke(cli, [arguments[0], "--help"]).output
+        assert all(word in shown for word in arguments if word.startswith("--"))
+    elif program == "mainstay":
         folder = tree({"path/to/backend/app.py": "x = 1\n"})
         (folder / "examples").symlink_to(ROOT / "examples")
         if "--baseline" in arguments:
@@ -118,7 +128,7 @@ def test_commands_can_be_typed_as_they_stand(
         assert command.startswith(FOR_PEOPLE), f"{document}: no test knows `{command}`"
 
 
-@pytest.mark.parametrize("command", ["review", "map", "explain", "rules"])
+@pytest.mark.parametrize("command", ["review", "prove", "ready", "map", "explain", "rules"])
 def test_the_readme_names_every_command(command: str) -> None:
     assert f"mainstay {command}" in (ROOT / "README.md").read_text()
 

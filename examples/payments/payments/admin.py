@@ -2,15 +2,17 @@
 
 python -m payments.admin schema            create the tables
 python -m payments.admin print-schema      write them as SQL (schema.sql is this)
+python -m payments.admin print-openapi     write what the API is (openapi.json is this)
 python -m payments.admin tenant NAME       add a tenant and print its API key, once
 """
 
+import json
 import sys
 
 from sqlalchemy import create_mock_engine
 from sqlalchemy.sql.ddl import DDLElement
 
-from payments import auth
+from payments import app, auth
 from payments.config import Settings
 from payments.db import build_engine, build_sessions
 from payments.models import ApiKey, Base, Tenant
@@ -36,6 +38,10 @@ def print_schema() -> None:
     print("\n".join(statements), end="")
 
 
+def print_openapi() -> None:
+    print(json.dumps(app.routed().openapi(), indent=2))
+
+
 def add_tenant(settings: Settings, name: str) -> str:
     engine = build_engine(settings)
     key = auth.new_key()
@@ -54,6 +60,8 @@ def main(words: list[str]) -> None:
             create_schema(Settings.from_environment())
         case ["print-schema"]:
             print_schema()
+        case ["print-openapi"]:
+            print_openapi()
         case ["tenant", name]:
             print(add_tenant(Settings.from_environment(), name))
         case _:

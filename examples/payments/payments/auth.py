@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -77,12 +77,14 @@ async def _read_capped(request: Request, limit: int) -> bytes:
 SignedBody = Annotated[bytes, Depends(signed_body)]
 
 
-def public(*, reason: str) -> Callable[[], None]:
+def public(*, reason: str) -> Callable[[], Awaitable[None]]:
     """Mark routes that need no caller, and say why they do not."""
     if not reason:
         raise ValueError("a public route needs a reason")
 
-    def anyone() -> None:
+    # Not a plain function: that would wait for a free thread, and whoever asks whether the process
+    # is alive must be answered when all threads are busy.
+    async def anyone() -> None:
         return None
 
     return anyone

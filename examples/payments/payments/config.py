@@ -20,9 +20,15 @@ class Settings:
     mail_port: int = 25
     # Requests run on threads, and each may need a connection at once: the pool covers them all.
     request_threads: int = 16
+    # Sixteen threads serve the last of these within seconds, even when each takes half a one.
+    requests_at_once: int = 128
     pool_size: int = 16
     pool_overflow: int = 2
     worker_metrics_port: int = 9100
+    # Half of the threads may wait for the processor at once; the others go on with what needs none.
+    processor_slots: int = 8
+    # Longer than the load balancer takes to see that we are not ready.
+    drain_s: float = 5.0
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -38,9 +44,12 @@ class Settings:
             mail_host=env.get("MAIL_HOST", ""),
             mail_port=int(env.get("MAIL_PORT", "25")),
             request_threads=int(env.get("REQUEST_THREADS", "16")),
+            requests_at_once=int(env.get("REQUESTS_AT_ONCE", "128")),
             pool_size=int(env.get("POOL_SIZE", "16")),
             pool_overflow=int(env.get("POOL_OVERFLOW", "2")),
             worker_metrics_port=int(env.get("WORKER_METRICS_PORT", "9100")),
+            processor_slots=int(env.get("PROCESSOR_SLOTS", "8")),
+            drain_s=float(env.get("DRAIN_SECONDS", "5")),
         )
 
 

@@ -1,9 +1,12 @@
 """The engine and the sessions made from it."""
 
-from sqlalchemy import Engine, create_engine
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from payments.config import Settings
+from payments.deadlines import ImpatientConnection
 
 Sessions = sessionmaker[Session]
 
@@ -16,7 +19,7 @@ SERVER_LIMITS = (
 
 
 def build_engine(settings: Settings) -> Engine:
-    return create_engine(
+    engine = create_engine(
         settings.database_url,
         pool_size=settings.pool_size,
         max_overflow=settings.pool_overflow,
@@ -35,6 +38,12 @@ def build_engine(settings: Settings) -> Engine:
             "keepalives_count": 3,
         },
     )
+    event.listen(engine, "do_connect", _connect)
+    return engine
+
+
+def _connect(_: object, __: object, words: tuple[Any, ...], options: dict[str, Any]) -> object:
+    return ImpatientConnection.connect(*words, **options)
 
 
 def build_sessions(engine: Engine) -> Sessions:

@@ -3,6 +3,7 @@
 import logging
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -49,6 +50,20 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": error.detail}, status_code=error.status)
 
 
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """What is wrong and where. What was sent is left out: no JSON might hold it (NaN)."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [
+        {"loc": [_plain(part) for part in one["loc"]], "msg": one["msg"], "type": one["type"]}
+        for one in error.errors()
+    ]
+    return JSONResponse({"detail": wrong}, 422)
+
+
+def _plain(part: object) -> object:
+    return part if isinstance(part, int) else str(part).encode("ascii", "replace").decode()
+
+
 def _database_away(request: Request, error: Exception) -> JSONResponse:
     log.error("database unavailable", exc_info=error, extra={"path": request.url.path})
     return JSONResponse({"detail": "try again soon"}, 503, headers={"Retry-After": "2"})
@@ -56,5 +71,6 @@ def _database_away(request: Request, error: Exception) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(OperationalError, _database_away)
     app.add_exception_handler(PoolTimeout, _database_away)

@@ -25,11 +25,12 @@ def settle_charge(session: Session, charge_id: UUID, outcome: Outcome) -> bool:
     ).one_or_none()
     if charge is None:
         return False
-    if outcome.approved:
-        amount = charge.amount_minor
-        ledger.post(session, charge.tenant_id, charge.id, "charge", charge.currency, amount)
     _move_order(session, charge.order_id, "paid" if outcome.approved else "open")
     outbox.add(session, f"charge.{status}", {"charge_id": str(charge.id)})
+    if outcome.approved:
+        amount = charge.amount_minor
+        # Last, for all charges of a tenant queue at its balance until this transaction ends.
+        ledger.post(session, charge.tenant_id, charge.id, "charge", charge.currency, amount)
     CHARGES.labels(status).inc()
     return True
 
@@ -44,11 +45,11 @@ def settle_refund(session: Session, refund_id: UUID, outcome: Outcome) -> bool:
     ).one_or_none()
     if refund is None:
         return False
+    outbox.add(session, f"refund.{status}", {"refund_id": str(refund.id)})
     if outcome.approved:
         charge = session.get_one(Charge, refund.charge_id)
         amount = -refund.amount_minor
         ledger.post(session, refund.tenant_id, refund.id, "refund", charge.currency, amount)
-    outbox.add(session, f"refund.{status}", {"refund_id": str(refund.id)})
     REFUNDS.labels(status).inc()
     return True
 

@@ -1,6 +1,7 @@
 """The card processor, spoken to over HTTP. Every request carries a key, so it may be repeated."""
 
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from uuid import UUID
 
 import httpx2
@@ -8,6 +9,8 @@ import httpx2
 from payments.config import Settings
 from payments.metrics import PROCESSOR_FAILURES, PROCESSOR_SECONDS
 from payments.retry import RetryPolicy, Transient, with_backoff
+
+FREE_WITHIN_S = 0.1
 
 
 class ProcessorUnavailable(Exception):
@@ -25,13 +28,18 @@ def build_client(settings: Settings) -> httpx2.Client:
         base_url=settings.processor_url,
         headers={"Authorization": f"Bearer {settings.processor_key}"},
         timeout=httpx2.Timeout(4.0, connect=2.0),
-        limits=httpx2.Limits(max_connections=settings.request_threads),
+        limits=httpx2.Limits(max_connections=settings.processor_slots),
     )
 
 
 class Processor:
-    def __init__(self, client: httpx2.Client, policy: RetryPolicy | None = None) -> None:
+    """At most `slots` requests wait for it at once, so a slow one cannot take every thread."""
+
+    def __init__(
+        self, client: httpx2.Client, slots: int, policy: RetryPolicy | None = None
+    ) -> None:
         self._client = client
+        self._slots = BoundedSemaphore(slots)
         self._policy = policy or RetryPolicy()
 
     def charge(self, charge_id: UUID, amount_minor: int, currency: str, token: str) -> Outcome:
@@ -52,11 +60,16 @@ class Processor:
             with PROCESSOR_SECONDS.labels(operation).time():
                 return self._send(path, body, key, seconds)
 
+        if not self._slots.acquire(timeout=FREE_WITHIN_S):
+            PROCESSOR_FAILURES.labels(operation).inc()
+            raise ProcessorUnavailable("too many requests wait for the processor")
         try:
             return with_backoff(attempt, self._policy)
         except Transient as error:
             PROCESSOR_FAILURES.labels(operation).inc()
             raise ProcessorUnavailable(operation) from error
+        finally:
+            self._slots.release()
 
     def _send(self, path: str, body: dict[str, object], key: str, seconds: float) -> Outcome:
         try:

@@ -34,7 +34,7 @@ def build(settings: Settings) -> Services:
         settings=settings,
         engine=engine,
         sessions=build_sessions(engine),
-        processor=Processor(client),
+        processor=Processor(client, settings.processor_slots),
         processor_client=client,
         documents=httpx2.Client(timeout=httpx2.Timeout(5.0, connect=2.0), follow_redirects=False),
     )

@@ -181,3 +181,45 @@ def test_what_makes_no_sense_is_said_with_its_line(tree: Tree, text: str, said: 
     with pytest.raises(ConfigurationError) as caught:
         read(tree, text)
     assert str(caught.value).endswith(f"project/{said}")
+
+
+def test_a_notice_with_its_signature(tree: Tree) -> None:
+    found = read(
+        tree,
+        LEAST
+        + """
+[[prove.notice]]
+request = "post /hooks/paid"
+body = {id = "{marker}"}
+signature = {header = "X-Sig", secret = "HOOK_SECRET", over = "{timestamp}.{body}", value = "v1={digest}"}
+
+[[prove.notice]]
+name = "unsigned"
+request = "POST /hooks/lost"
+""",
+    )
+    paid, lost = found.notices
+    assert (paid.action.name, paid.action.method, paid.action.weight) == ("post /hooks/paid", "POST", 0.0)
+    assert paid.signature is not None
+    assert (paid.signature.secret, paid.signature.algorithm, paid.signature.base64) == (
+        "HOOK_SECRET",
+        "sha256",
+        False,
+    )
+    assert (lost.action.name, lost.signature) == ("unsigned", None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ('request = "hooks"', "`prove.notice.request`: 'hooks' is no request, such as 'POST /orders'"),
+        (
+            'request = "POST /h"\nsignature = {header = "S", secret = "K", value = "v1="}',
+            "`prove.notice.signature`: `over` has to hold {body}, and `value` {digest}",
+        ),
+    ],
+)
+def test_a_notice_that_makes_no_sense(tree: Tree, entry: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        read(tree, f"{LEAST}\n[[prove.notice]]\n{entry}\n")
+    assert said in str(raised.value)

@@ -1,0 +1,5 @@
+"""A runner that a local run is not."""
+
+
+class WorkerRunner:
+    pass

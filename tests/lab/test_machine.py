@@ -6,11 +6,14 @@ import time
 
 from mainstay.lab.machine import EVERY_S, Machine
 
-BURN = [sys.executable, "-c", "import time; ends = time.monotonic() + 120\nwhile time.monotonic() < ends: pass"]
+BURN = [sys.executable, "-c", "import time; ends = time.monotonic() + 60\nwhile time.monotonic() < ends: 0"]
 DETACHED = [
     sys.executable,
     "-c",
-    "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], start_new_session=True).pid, flush=True)",
+    """
+import subprocess, sys
+print(subprocess.Popen(sys.argv[1:], start_new_session=True, stdout=subprocess.DEVNULL).pid)
+""",
 ]
 
 

@@ -41,7 +41,7 @@ class Told(msgspec.Struct, frozen=True):
                 found = self.reply.json()
             except ValueError:
                 return ""
-        for part in path.split("."):
+        for part in path.split(".") if path else ():
             if isinstance(found, list) and part.isdigit() and int(part) < len(found):
                 found = found[int(part)]
             else:

@@ -6,7 +6,8 @@ parameter of `/articles/{slug}` is what `POST /articles` answers as `slug`, wher
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
 
 from msgspec import Struct, structs
 
@@ -36,6 +37,7 @@ _IRREGULAR = {
 }
 _WRAPPED = 3  # objects and lists around what was made
 _NO_NEARNESS = 9
+_REMEMBERED = 8192  # names and paths: each is looked at again for every operation
 _BARE = (Schema(types=("integer",)), Schema(types=("string",), format="uuid"))
 
 
@@ -122,6 +124,7 @@ def declared_for(api: Api, operation: ApiOperation, declared: Iterable[Action]) 
     return next((action for action in declared if _operation(api, action) == operation), None)
 
 
+@lru_cache(_REMEMBERED)
 def shape(path: str) -> str:
     """A path without its query, the names of its parameters and a slash at its end."""
     return re.sub(r"\{[^{}]*\}", "{}", path.partition("?")[0]).rstrip("/")
@@ -278,11 +281,11 @@ def _subjects(api: Api) -> set[str]:
     return found - {""}
 
 
-def _ends_in(wanted: list[str], called: set[str]) -> bool:
+def _ends_in(wanted: list[str], called: Set[str]) -> bool:
     return any(_forms("_".join(wanted[start:])) & called for start in range(len(wanted)))
 
 
-def _called(giver: Giver) -> set[str]:
+def _called(giver: Giver) -> Set[str]:
     """What a value of the giver may be called, where an id of it is wanted."""
     return _forms("_".join(words(giver.pool))) | _forms(_last(giver.collection))
 
@@ -318,22 +321,26 @@ def _pool(api: Api, operation: ApiOperation, taken: set[str]) -> str:
     return name
 
 
+@lru_cache(_REMEMBERED)
 def _plain(name: str) -> str:
     """A name in lower case without what joins its words: `user_name` is `username`."""
     return "".join(words(name))
 
 
+@lru_cache(_REMEMBERED)
 def _thing(path: str) -> str:
     """What is made under a path: "article" of "/articles"."""
     return _singular(_last(path))
 
 
+@lru_cache(_REMEMBERED)
 def _last(path: str) -> str:
     """The last part of a path that is no parameter."""
     parts = [part for part in path.split("/") if part and "{" not in part]
     return "_".join(words(parts[-1])) if parts else ""
 
 
+@lru_cache(_REMEMBERED)
 def _singular(word: str) -> str:
     word = "_".join(words(word))
     before, _, last = word.rpartition("_")
@@ -346,6 +353,7 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
-def _forms(word: str) -> set[str]:
+@lru_cache(_REMEMBERED)
+def _forms(word: str) -> frozenset[str]:
     """What the singular of a word might be; two words are one when they share a form."""
-    return {word, _singular(word), word.removesuffix("s"), word.removesuffix("es")} - {""}
+    return frozenset((word, _singular(word), word.removesuffix("s"), word.removesuffix("es"))) - {""}

@@ -92,8 +92,8 @@ def _enough(taken: float, given: float) -> int:
 
 
 def at(answer: Any, place: str) -> Value | None:
-    """The value at a dotted place of a JSON answer ("items.0.id"); None when there is none."""
-    for step in place.split("."):
+    """The value at a dotted place of a JSON answer ("items.0.id"; "": all of it); None if there is none."""
+    for step in place.split(".") if place else ():
         if isinstance(answer, dict):
             answer = answer.get(step)
         elif isinstance(answer, list) and step.isdecimal() and int(step) < len(answer):

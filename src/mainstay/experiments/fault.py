@@ -24,6 +24,7 @@ class FaultExperiment(Experiment):
     what: ClassVar[str]  # "the database is paused", on the timeline
     names: ClassVar[tuple[str, ...]] = ()  # words by which a log names the cause
     holds: ClassVar[float | None] = None  # seconds; None: what the profile says; 0: it is over at once
+    spare: ClassVar[float] = 0.0  # seconds that `inject` may take beyond the hold
     retries: ClassVar[int] = 0  # how often callers repeat a write of which they heard nothing
     unhandled: ClassVar[bool] = True  # whether a bare 500 is the service's own fault here
     cuts: ClassVar[bool] = False  # whether callers may lose their connections: their server was killed
@@ -56,7 +57,7 @@ class FaultExperiment(Experiment):
         before, hold, watch = stand.profile.before, self.hold(stand), stand.watch
         self.ready(trial)
         trial.watch_metrics()
-        trial.load(stand.expected, before + hold + watch, retries=self.retries)
+        trial.load(stand.expected, before + hold + self.spare + watch, retries=self.retries)
         trial.go_on(trial.loaded + before - time.monotonic())
         began = time.monotonic()
         with trial.band(self.what):

@@ -21,7 +21,7 @@ class DatabaseConnectionsReset(DatabaseFault):
     quick = True
     what = "connections to the database are cut"
     retries = 3
-    catches = ("key-outside-transaction", "no-reconnect")
+    catches = ("key-outside-transaction", "acknowledges-before-commit")
     explained_by = ("retry-of-unsafe-call", "check-then-write")
 
     def inject(self, trial: Trial) -> None:

@@ -15,7 +15,7 @@ class DatabaseKilled(DatabaseFault):
 
     what = "the database is killed"
     holds = 0.0
-    catches = ("acknowledges-before-commit",)
+    catches = ("unlogged-table",)
     explained_by = ("enqueue-before-commit",)
 
     def inject(self, trial: Trial) -> None:

@@ -16,7 +16,7 @@ class DependencyHalfOpen(DependencyFault):
 
     quick = True
     what = "the services it asks never answer"
-    catches = ("no-timeout-to-the-processor",)
+    catches = ("no-timeout-to-the-processor", "one-dependency-takes-all")
     explained_by = ("call-without-deadline", "retry-of-unsafe-call")
 
     def inject(self, trial: Trial) -> None:

@@ -26,7 +26,6 @@ class Steady(Experiment):
     quick = True
     gentle = True
     order = 10
-    catches = ("unbounded-list",)
     explained_by = ("query-per-row", "client-per-call", "blocking-call-in-async")
 
     def seconds(self, stand: Stand) -> float:

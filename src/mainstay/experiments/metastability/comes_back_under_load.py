@@ -29,7 +29,6 @@ class ComesBackUnderLoad(Experiment):
     """
 
     order = 80
-    catches = ("pool-deadlock", "retries-that-multiply")
     explained_by = ("call-without-deadline", "retry-without-limit")
 
     def applies(self, stand: Stand) -> str:

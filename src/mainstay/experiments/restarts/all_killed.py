@@ -20,7 +20,6 @@ class AllKilled(FaultExperiment):
     what = "every process is killed"
     holds = 0.0
     cuts = True
-    catches = ("acknowledges-before-commit",)
     explained_by = ("enqueue-before-commit",)
 
     def inject(self, trial: Trial) -> None:

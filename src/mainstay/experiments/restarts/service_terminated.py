@@ -26,6 +26,7 @@ class ServiceTerminated(FaultExperiment):
     quick = True
     what = "the service is asked to end"
     holds = 0.0
+    spare = 6.0
     cuts = True
     catches = ("no-graceful-stop",)
 

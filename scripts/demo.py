@@ -1,4 +1,4 @@
-"""What `make demo` shows: a flawed payment service reviewed, then its sound twin."""
+"""What `make demo` shows: a flawed payment service reviewed, then its sound twin reviewed and proved."""
 
 import subprocess
 import sys
@@ -7,6 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MAINSTAY = Path(sys.executable).with_name("mainstay")
 FLAWED, SOUND = "examples/payments_flawed", "examples/payments"
+
+
+EXPERIMENTS = ("--experiment", "keys-respected", "--experiment", "database-stopped")
 
 
 def main() -> None:
@@ -22,6 +25,12 @@ def main() -> None:
     tell(f"\n2. {SOUND}: the same service, sound.")
     review(SOUND, expected=0)
 
+    proof = reports / "payments_proof.html"
+    tell(f"\n3. {SOUND} again, running: its database is stopped and its writes are repeated, in two minutes.")
+    tell("   (`mainstay prove` does more: this is two experiments of its quick profile.)")
+    mainstay("prove", SOUND, *EXPERIMENTS, "--output", proof, expected=0)
+    tell(f"   The same as a page:  {proof.relative_to(ROOT)}")
+
     tell(
         "\nThe flawed service failed its review with status 1, and the sound one passed with status 0, "
         "both as they should."
@@ -30,10 +39,15 @@ def main() -> None:
 
 def review(path: str, *options: str | Path, expected: int) -> None:
     """Review `path` as a person would, and stop when it ends with another status than `expected`."""
-    tell(f"   $ mainstay review {path}\n")
-    status = subprocess.run([MAINSTAY, "review", path, *options], cwd=ROOT, check=False).returncode
+    mainstay("review", path, *options, expected=expected)
+
+
+def mainstay(verb: str, path: str, *options: str | Path, expected: int) -> None:
+    """Do what a person would type, and stop when it ends with another status than `expected`."""
+    tell(f"   $ mainstay {verb} {path}\n")
+    status = subprocess.run([MAINSTAY, verb, path, *options], cwd=ROOT, check=False).returncode
     if status != expected:
-        sys.exit(f"\nThe review of {path} ended with status {status}; it should have been {expected}.")
+        sys.exit(f"\nmainstay {verb} {path} ended with status {status}; it should have been {expected}.")
 
 
 def tell(text: str) -> None:

@@ -20,8 +20,10 @@ from mainstay.experiments import fault
 from mainstay.experiments.base import Experiment
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.experiments.fault import FaultExperiment
+from mainstay.experiments.load import knee
 from mainstay.experiments.metastability import comes_back_under_load
 from mainstay.experiments.profile import QUICK, Profile
+from mainstay.experiments.restarts import two_versions
 from mainstay.model.proof import Claim, Measurement, Proof, Subject, Verdict
 from mainstay.model.service import Load
 from mainstay.prove import prove
@@ -35,7 +37,6 @@ BRIEF = Profile(  # a watch ends as soon as all is well, and a busy machine gets
     name="short", before=1.0, hold=1.5, requests=100, peak=2.0, longest_watch=20.0, soak=3.0, repeats=1
 )
 LIGHT = Load(expected=12.0, peak=24.0)
-SETTLED_S = 2.5
 
 FAMILIES = sorted({experiment.family() for experiment in all_experiments()})
 LEDGER = {
@@ -62,9 +63,17 @@ class Silent:
 @pytest.fixture(autouse=True)
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the profile does not say."""
-    monkeypatch.setattr(fault, "SETTLED_S", SETTLED_S)
-    monkeypatch.setattr(comes_back_under_load, "PAUSES_S", (1.0,))
-    monkeypatch.setattr(comes_back_under_load, "SHARES", (1.0,))
+    for module, name, value in (
+        (fault, "SETTLED_S", 2.5),
+        (comes_back_under_load, "PAUSES_S", (1.0,)),
+        (comes_back_under_load, "SHARES", (1.0,)),
+        (knee, "STEP_S", 2.0),
+        (knee, "STEPS", 4),
+        (knee, "REFINED", 1),
+        (two_versions, "ALONE_S", 1.5),
+        (two_versions, "TOGETHER_S", 2.0),
+    ):
+        monkeypatch.setattr(module, name, value)
 
 
 def configuration(folder: Path) -> Configuration:

@@ -17,7 +17,7 @@ class Profile(Struct, frozen=True):
 
 
 QUICK = Profile(
-    name="quick", before=2.0, hold=3.0, requests=3000, peak=8.0, longest_watch=12.0, soak=0.0, repeats=1
+    name="quick", before=1.5, hold=3.0, requests=3000, peak=8.0, longest_watch=12.0, soak=0.0, repeats=1
 )
 FULL = Profile(
     name="full", before=4.0, hold=5.0, requests=6000, peak=30.0, longest_watch=None, soak=120.0, repeats=3

@@ -14,7 +14,6 @@ class DependencyDown(DependencyFault):
     other side is back. Stop asking a service that does not answer: a circuit breaker gives both sides air.
     """
 
-    quick = True
     what = "the services it asks are down"
     catches = ("retries-that-multiply",)
     explained_by = ("retry-without-limit", "hidden-failure")

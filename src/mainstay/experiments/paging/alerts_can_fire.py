@@ -9,9 +9,9 @@ from mainstay.experiments.trial import Trial
 from mainstay.lab.paging.dead import dead
 from mainstay.model.proof import Claim, Figure, Subject, Verdict
 
-LOAD_S = 3.0
+LOAD_S = 2.0
 BROKEN_S = 2.0
-AFTER_S = 2.0
+AFTER_S = 1.5
 
 
 class AlertsCanFire(Experiment):

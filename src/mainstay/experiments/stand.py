@@ -166,7 +166,9 @@ class Stand:
     def watch(self) -> float:
         """Seconds to go on looking after a fault: longer than the service may still be waiting for it."""
         wanted = max(self.declaration.longest_wait, 2.0) + 3.0
-        return wanted if self.profile.longest_watch is None else min(wanted, self.profile.longest_watch)
+        if self.profile.longest_watch is not None:
+            wanted = min(wanted, self.profile.longest_watch)
+        return max(wanted, 2 * self.starting() + 3.0)  # one that is still starting has not failed to recover
 
     @property
     def watches_enough(self) -> bool:

@@ -21,6 +21,7 @@ from mainstay.model.service import Actor, Declaration, Dependency, DependencyKin
 
 POLL_S = 0.05
 COMMAND_S = 300.0  # a migration, a seed or a login that takes longer is stuck
+HURRY_S = 0.5  # between two experiments
 READY_S = 2.0  # one question whether it is ready
 SETTLED_S = 0.5  # a process without a readiness path has to stay alive this long
 LOCAL = "127.0.0.1"
@@ -230,17 +231,18 @@ class Service:
             return 200 <= self._ask_ready(instance).status < 300
         return False
 
-    def stop(self) -> None:
-        """End every process: asked first, then killed."""
+    def stop(self, grace: float = 5.0) -> None:
+        """End every process: asked first, then killed after `grace` seconds."""
         for instance in self.instances:
             instance.program.signal(15)
+        ends = time.monotonic() + grace
         for instance in self.instances:
-            instance.program.end(grace=min(instance.process.stop_within, 5.0))
+            instance.program.end(grace=min(instance.process.stop_within, max(0.0, ends - time.monotonic())))
         self.instances.clear()
 
     def restart(self, *, direct: bool = False, root: Path | None = None) -> None:
-        """A fresh start for the next experiment: no fault, nothing held in memory."""
-        self.stop()
+        """A fresh start for the next experiment: no fault, nothing held in memory, and no time to drain."""
+        self.stop(grace=HURRY_S)
         for name in self._proxied:
             self.proxy.clear(name)
         for standin in self.standins.values():

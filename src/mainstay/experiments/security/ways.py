@@ -47,7 +47,10 @@ def is_public(stand: Stand, way: Way) -> bool:
     """Whether the project says that anyone may call it; who logs in has no credentials yet."""
     method, _, path = way.operation.partition(" ")
     logins = tuple(actor.request for actor in stand.principals if actor.request)
-    return any(_named(pattern, method, path) for pattern in (*stand.declaration.public, *logins))
+    probes = tuple(f"GET {p.ready}" for p in stand.declaration.processes if p.ready)
+    shown = tuple(f"GET {p.metrics}" for p in stand.declaration.processes if p.metrics.startswith("/"))
+    public = (*stand.declaration.public, *logins, *probes, *shown)
+    return any(_named(pattern, method, path) for pattern in public)
 
 
 def _named(pattern: str, method: str, path: str) -> bool:

@@ -27,9 +27,9 @@ def claim(
     """Whether the share of failed requests holds its budget, at 95 % confidence.
 
     `waived` names actions that are not critical, whose failures do not count.  An observed failure stands
-    when the load driver was late by far; a clean record then shows nothing about the declared load.  `disturbed`
-    says what else kept the machine busy: time-outs and refusals for want of capacity (429, 503) are latency
-    seen through a cut-off, and where nothing else failed they are as void as latency is.
+    when the load driver was late by far; a clean record then shows nothing about the declared load.
+    `disturbed` says what else kept the machine busy: time-outs and refusals for want of capacity (429, 503)
+    are latency seen through a cut-off, and where nothing else failed they are as void as latency is.
     """
     judged = [record for record in counted(records) if record.action not in waived]
     bad = [record for record in judged if not record.ok]

@@ -31,6 +31,8 @@ from mainstay.prove import prove
 ROOT = Path(__file__).parents[2]
 SOUND = ROOT / "examples/payments"
 TWINS = sorted((ROOT / "examples/twins").glob("*.patch"))
+# Whether these are caught is a matter of luck at a few requests a second: one has to meet the right instant.
+BY_CHANCE = {"acknowledges-before-commit"}
 A_DAY = 4  # twins; the others have their turn on other days, and all of them in `make prove-full`
 
 BRIEF = Profile(  # a watch ends as soon as all is well, and a busy machine gets the time that it needs
@@ -64,7 +66,7 @@ class Silent:
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the profile does not say."""
     for module, name, value in (
-        (fault, "SETTLED_S", 2.5),
+        (fault, "SETTLED_S", 4.5),  # two windows, at least one of which is whole
         (comes_back_under_load, "PAUSES_S", (1.0,)),
         (comes_back_under_load, "SHARES", (1.0,)),
         (knee, "STEP_S", 2.0),
@@ -160,12 +162,10 @@ def passed(measurement: Measurement, names: Collection[str]) -> set[str]:
 def in_rotation() -> list[object]:
     """Four each day; those of other days are for `make prove-full`."""
     today = datetime.now(UTC).date().toordinal() * A_DAY
-    turn = {(today + step) % len(TWINS) for step in range(min(A_DAY, len(TWINS)))} if TWINS else set()
+    certain = [twin.stem for twin in TWINS if twin.stem not in BY_CHANCE]
+    turn = {certain[(today + step) % len(certain)] for step in range(A_DAY)} if certain else set()
     long = pytest.mark.long
-    return [
-        pytest.param(twin, id=twin.stem, marks=() if number in turn else long)
-        for number, twin in enumerate(TWINS)
-    ]
+    return [pytest.param(twin, id=twin.stem, marks=() if twin.stem in turn else long) for twin in TWINS]
 
 
 @pytest.mark.skipif(not TWINS, reason="there are no twins in examples/twins")

@@ -12,7 +12,7 @@ from mainstay.lab.paging.rules import Rule, parse_rules, read_rules
 from mainstay.lab.paging.series import Recording
 from mainstay.model.proof import Origin
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "payments" / "alerts.yml"
+EXAMPLE = Path(__file__).with_name("payments_alerts.yml")
 WEB = (("instance", "web-1"), ("job", "web"))
 TYPES = {"depth": "gauge", "last_success_timestamp_seconds": "gauge"}
 BEGAN, ENDED, OVER = 1030.5, 1045.5, 1060.5  # a scrape each second from 1001 on

@@ -6,7 +6,7 @@ import pytest
 
 from mainstay.lab.paging.rules import AlertError, parse_rules, read_rules
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "payments" / "alerts.yml"
+EXAMPLE = Path(__file__).with_name("payments_alerts.yml")
 
 
 def test_the_rules_of_the_example_are_read_with_what_they_wait_for() -> None:

@@ -34,6 +34,9 @@ SHOWN = 10
 CONFLICTS = (409, 412, 423, 428, 429, 503)
 
 
+REPLACING = ("PUT", "PATCH")
+
+
 class ConcurrentUpdates(Experiment):
     """Changes made at the same moment are all kept, or refused; none undoes another.
 
@@ -85,8 +88,13 @@ class ConcurrentUpdates(Experiment):
         stand = trial.stand
         if stand.database is None:
             return
-        # Several writes of one thing share what they took, so it does not tell them apart.
-        told = {name: home for name, home in stand.homes.by_action.items() if home.token is not Token.TAKEN}
+        # Several writes of one thing share what they took, so it does not tell them apart; of several that
+        # replace one thing the last one wins, which loses nothing.
+        told = {
+            name: home
+            for name, home in stand.homes.by_action.items()
+            if home.token is not Token.TAKEN and stand.by_name[name].method not in REPLACING
+        }
         homes = msgspec.structs.replace(stand.homes, prefix=crowd.caller.prefix, by_action=told)
         with stand.database.connect(stand.database_name) as connection:
             found = homes.count(connection, crowd.records)

@@ -5,7 +5,8 @@ BIN := .venv/bin
 CHECKED := src tests scripts $(wildcard bench)
 # `make test` asks this much of these parts; the floor is in percent of lines and branches.
 FLOOR := 90
-FLOORED := link model sources rules lab evidence gates
+# `lab` is not among them: half of it runs in processes of its own, which coverage does not see yet.
+FLOORED := link model sources rules evidence gates experiments
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test twins prove-full format docs bench pins clean

@@ -13,6 +13,7 @@ from pathlib import Path
 
 LAYOUT = 1  # of the table; part of the file's name
 LIMIT = 512 * 1024 * 1024  # bytes; beyond it the half that was used longest ago goes
+POLL = 0.02
 PATIENCE = 2.0  # seconds to wait for another review that writes
 
 _DAY = 86_400
@@ -141,6 +142,19 @@ class Cache:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
+    """Open the file; reviews that make it at the same moment wait for one another."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _opened(file)
+        except sqlite3.OperationalError as error:
+            # Going over to a write-ahead log does not wait for a lock, as all else does.
+            if "locked" not in str(error) or time.monotonic() >= ends:
+                raise
+            time.sleep(POLL)
+
+
+def _opened(file: Path) -> sqlite3.Connection:
     database = sqlite3.connect(file, timeout=PATIENCE)
     try:
         # A write-ahead log lets reviews read while another one writes.

@@ -54,7 +54,7 @@ class Running:
         name = {"email": f"{time.monotonic_ns()}@example.test", "name": "Ada"}
         _, customer = self.call("/customers", name)
         wanted = {"customer_id": customer["id"], "amount_minor": amount, "currency": "EUR"}
-        _, order = self.call("/orders", wanted)
+        _, order = self.call("/orders", wanted, idempotency_key=f"order-{time.monotonic_ns()}")
         return str(order["id"])
 
 

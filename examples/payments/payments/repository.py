@@ -1,12 +1,13 @@
 """The reads and writes that several routes share. Every one is scoped to a tenant."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from payments import idempotency
 from payments.errors import NotFound
 from payments.models import Charge, Customer, Order, Refund
 from payments.paging import page
@@ -41,17 +42,24 @@ def customers(
     return session.scalars(page(statement, Customer, after, size)).all()
 
 
-def add_order(session: Session, tenant_id: UUID, body: NewOrder) -> Order:
+def add_order(session: Session, tenant_id: UUID, body: NewOrder, key: str) -> Order:
+    """A repeat with the same key finds the first order."""
+    wanted = uuid4()
+    print_ = idempotency.fingerprint("order", body)
+    order_id = idempotency.claim(session, tenant_id, key, print_, wanted)
+    if order_id != wanted:
+        return order(session, tenant_id, order_id)
     buyer = customer(session, tenant_id, body.customer_id)
-    order = Order(
+    added = Order(
+        id=order_id,
         tenant_id=tenant_id,
         customer_id=buyer.id,
         amount_minor=body.amount_minor,
         currency=body.currency,
     )
-    session.add(order)
+    session.add(added)
     session.flush()
-    return order
+    return added
 
 
 def order(session: Session, tenant_id: UUID, order_id: UUID) -> Order:

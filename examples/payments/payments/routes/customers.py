@@ -10,7 +10,7 @@ from payments.auth import Caller
 from payments.errors import Conflict
 from payments.models import Customer, Order
 from payments.paging import After, PageSize, cursor
-from payments.schemas import NO_NUL, CustomerView, NewCustomer, NewOrder, OrderView, Page
+from payments.schemas import NO_NUL, CustomerView, Key, NewCustomer, NewOrder, OrderView, Page
 from payments.services import Provided
 
 router = APIRouter()
@@ -46,9 +46,9 @@ def show_customer(customer_id: UUID, caller: Caller, services: Provided) -> Cust
 
 
 @router.post("/orders", status_code=201, response_model=OrderView)
-def add_order(body: NewOrder, caller: Caller, services: Provided) -> Order:
+def add_order(body: NewOrder, key: Key, caller: Caller, services: Provided) -> Order:
     with services.sessions.begin() as session:
-        return repository.add_order(session, caller.tenant_id, body)
+        return repository.add_order(session, caller.tenant_id, body, key)
 
 
 @router.get("/orders")

@@ -15,6 +15,7 @@ from mainstay.model.proof import Claim, Subject, Verdict
 from mainstay.model.service import Action
 
 AT_ONCE = 8
+USUAL = "Idempotency-Key"  # the header's name in the draft of the IETF, and in most payment APIs
 
 
 class KeysRespected(Experiment):
@@ -23,9 +24,11 @@ class KeysRespected(Experiment):
     Each write that takes an idempotency key is sent again with it: once it was answered, eight times at the
     same moment, after every process was killed, with another body, and by another caller. The answers have to
     speak of one and the same thing; another body has to be refused, and another caller's key is another key.
+    A POST that names no key is sent twice under a usual one: its caller, too, repeats what nobody answered.
 
     Store the key, scoped to the caller, in the transaction that stores the effect; let a unique constraint
-    decide between two at once; keep a digest of the body beside it.
+    decide between two at once; keep a digest of the body beside it. A natural key does as well: an address or
+    an order number that may be there once.
     """
 
     quick = True
@@ -34,10 +37,10 @@ class KeysRespected(Experiment):
     explained_by = ("check-then-write", "retry-of-unsafe-call")
 
     def applies(self, stand: Stand) -> str:
-        return "" if self._keyed(stand) else "no write takes an idempotency key"
+        return "" if self._keyed(stand) or self._unkeyed(stand) else "no write makes anything"
 
     def seconds(self, stand: Stand) -> float:
-        return 3.0 + stand.starting() + 0.5 * len(self._keyed(stand))
+        return 3.0 + stand.starting() + 0.5 * len(self._keyed(stand)) + 0.1 * len(self._unkeyed(stand))
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand
@@ -50,6 +53,10 @@ class KeysRespected(Experiment):
                 yield self._another_body(stand, caller, action)
                 if len(stand.principals) > 1:
                     yield self._another_caller(stand, caller, action)
+            for action in self._unkeyed(stand):
+                yield from self._without_a_key(trial, caller, action)
+        if not actions:
+            return
         sent = [(action, *self._first(stand, caller, action)) for action in actions]
         with trial.band("every process is killed"):
             for instance in stand.service.instances:
@@ -62,6 +69,24 @@ class KeysRespected(Experiment):
 
     def _keyed(self, stand: Stand) -> list[Action]:
         return [action for action in stand.writes if action.key_header]
+
+    def _unkeyed(self, stand: Stand) -> list[Action]:
+        """Repeating a PUT or a DELETE does nothing more; repeating a POST may."""
+        return [
+            msgspec.structs.replace(action, key_header=USUAL)
+            for action in stand.writes
+            if not action.key_header and action.method == "POST"
+        ]
+
+    def _without_a_key(self, trial: Trial, caller: Caller, action: Action) -> Iterator[Claim]:
+        """Of one that shows nothing by which it could be known again, nothing can be said."""
+        twice = self._in_sequence(trial.stand, caller, action)
+        if twice.verdict is Verdict.INCONCLUSIVE:
+            trial.notes.append(f"{action.name}: no id in its answers tells what a repeat has made")
+            return
+        yield twice
+        if twice.verdict is Verdict.PASSED:
+            yield self._at_once(trial.stand, caller, action)
 
     def _first(self, stand: Stand, caller: Caller, action: Action) -> tuple[Prepared, Told]:
         request = caller.prepare(action, stand.actor(action))

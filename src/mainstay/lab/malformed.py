@@ -42,6 +42,11 @@ def malformed(
     return iter(_Catalogue(api, operation, known or {}).all())
 
 
+def well_formed(api: Api, operation: ApiOperation, known: Mapping[str, str] | None = None) -> Malformed:
+    """The request that the catalogue breaks: nothing is wrong with it, as far as the description tells."""
+    return _Catalogue(api, operation, known or {}).right()
+
+
 class _Catalogue:
     """One operation's request, and the ways to break it."""
 
@@ -53,6 +58,9 @@ class _Catalogue:
         self._path = {each.name: self._right(each) for each in operation.parameters if each.where == "path"}
         self._query = {each.name: self._right(each) for each in self._required("query")}
         self._headers = {each.name: self._right(each) for each in self._required("header")}
+
+    def right(self) -> Malformed:
+        return self._sent("nothing is wrong")
 
     def all(self) -> Iterator[Malformed]:
         yield from self._in_path()

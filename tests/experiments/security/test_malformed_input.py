@@ -54,6 +54,12 @@ def test_a_careful_service_passes(make_stand: Any, attempt: Any) -> None:
     assert found.claims["broken-requests-are-refused"].figures[0].value > 20
 
 
+def test_what_crashes_on_a_right_request_is_named_and_not_judged(make_stand: Any, attempt: Any) -> None:
+    found = attempt(MalformedInput(), make_stand(lambda _: (500, "no mail"), ACTIONS, document=DOCUMENT))
+    assert found.claims["broken-requests-are-refused"].verdict is Verdict.INCONCLUSIVE
+    assert found.notes == ["POST /orders is not judged: a request with nothing wrong got 500, too"]
+
+
 def test_crashes_are_told_by_operation_and_kind(make_stand: Any, attempt: Any) -> None:
     def careless(request: Any) -> Any:
         try:

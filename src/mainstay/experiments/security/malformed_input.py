@@ -18,7 +18,8 @@ from mainstay.lab.caller import Caller, Told
 from mainstay.lab.error import LabError
 from mainstay.lab.links import Links, links
 from mainstay.lab.load.templates import Prepared
-from mainstay.lab.malformed import Malformed, malformed
+from mainstay.lab.malformed import Malformed, malformed, well_formed
+from mainstay.model.api import Api, ApiOperation
 from mainstay.model.proof import Claim, Figure, Subject, Verdict
 from mainstay.model.record import Failure
 
@@ -62,8 +63,9 @@ class MalformedInput(Experiment):
 
     A valid caller sends every operation a catalogue of broken requests: fields of the wrong type, size and
     sign, characters that are none, bodies that are no JSON or are nested too deeply, numbers out of range.
-    Each has to be refused or served; a 500, a cut or silence is a crash. Error answers are searched for stack
-    traces, paths, SQL, exceptions and versions. Afterwards every invariant has to hold.
+    Each has to be refused or served; a 500, a cut or silence is a crash. An operation that crashes when
+    nothing is wrong with the request cannot be judged by this, and is named. Error answers are searched for
+    stack traces, paths, SQL, exceptions and versions. Afterwards every invariant has to hold.
 
     Validate every input at the edge, bounds and characters included; hand unexpected errors to one handler
     that logs them and answers without details.
@@ -87,7 +89,7 @@ class MalformedInput(Experiment):
         caller = stand.caller()
         caller.learn([way.action for way in every])
         with trial.band("broken requests are sent"):
-            answered = self._send(stand, caller, every)
+            answered = self._send(trial, caller, every)
             trial.go_on(BACK_S)  # whoever has died is seen, and brought back
         broken = [one for one in answered if one.crashed]
         again = [one for one in broken[:AGAIN] if self._crashes(stand, caller, one)] + broken[AGAIN:]
@@ -98,12 +100,15 @@ class MalformedInput(Experiment):
         if unlike:
             trial.notes.append(f"{unlike} broken requests failed once and not again; they are not counted")
 
-    def _send(self, stand: Stand, caller: Caller, every: Sequence[Way]) -> list[Answered]:
+    def _send(self, trial: Trial, caller: Caller, every: Sequence[Way]) -> list[Answered]:
+        stand = trial.stand
         assert stand.api is not None
         all_links = links(stand.api, [way.action for way in every])
+        operations = [_Operation(stand, caller, way, all_links) for way in every]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            parts = pool.map(lambda way: list(_Operation(stand, caller, way, all_links).sent()), every)
-            return [one for part in parts for one in part]
+            parts = list(pool.map(lambda operation: list(operation.sent()), operations))
+        trial.notes.extend(operation.unjudged for operation in operations if operation.unjudged)
+        return [one for part in parts for one in part]
 
     def _crashes(self, stand: Stand, caller: Caller, one: Answered) -> bool:
         """Once more, alone: a service that was only busy answers now."""
@@ -118,11 +123,14 @@ class _Operation:
     def __init__(self, stand: Stand, caller: Caller, way: Way, all_links: Links) -> None:
         self._stand, self._caller, self._way, self._links = stand, caller, way, all_links
         self._actor = stand.actor(way.action)
+        self.unjudged = ""  # why none of them was sent
 
     def sent(self) -> Iterator[Answered]:
         api, operation = self._stand.api, self._way.api
         assert api is not None
         assert operation is not None
+        if self._crashes_anyway(api, operation):
+            return
         renewed, at = 0, 0
         ends = time.monotonic() + MOST_S
         catalogue = list(malformed(api, operation, self._known()))
@@ -134,6 +142,15 @@ class _Operation:
             if told.ok and operation.writes and renewed < RENEWED:
                 renewed += 1  # it took what was right, and what it used up would hide what is wrong
                 catalogue[at:] = list(malformed(api, operation, self._known()))[at:]
+
+    def _crashes_anyway(self, api: Api, operation: ApiOperation) -> bool:
+        """Whether it crashes when nothing is wrong: then no fault of the request is the cause."""
+        right = well_formed(api, operation, self._known())
+        told = self._caller.send(_request(right, self._actor, self._caller), timeout=PATIENCE_S)
+        if not Answered(right, told).crashed:
+            return False
+        self.unjudged = f"{right.operation} is not judged: a request with nothing wrong got {told.said}, too"
+        return True
 
     def _known(self) -> dict[str, str]:
         """Right values, so that a request is wrong in one way only."""

@@ -30,6 +30,7 @@ class Request(Struct, frozen=True):
 
     method: str
     path: str  # without its query
+    query: str
     headers: Mapping[str, str]  # names in lower case
     body: bytes
 
@@ -58,7 +59,8 @@ class Served(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Request(self.command, self.path.partition("?")[0], headers, self.rfile.read(length))
+        path, _, query = self.path.partition("?")
+        asked = Request(self.command, path, query, headers, self.rfile.read(length))
         status, content, *more = type(self).handler(asked)
         body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         self.send_response(status)
@@ -80,6 +82,7 @@ class FakeTrial:
     def __init__(self, stand: Stand) -> None:
         self.stand = stand
         self.notes: list[str] = []
+        self.records: list[Any] = []
         self.deaths: list[str] = []
         self.known: set[str] = set()
         self.bands: list[Band] = []

@@ -290,8 +290,8 @@ def _refusals(totals: LedgerTotals) -> Claim:
     """Refused with 5xx and applied is an honest unknown; with 4xx it is a false statement."""
     honest = totals.refused_but_applied - totals.denied_but_applied
     text = (
-        f"{said.count(totals.denied_but_applied)} of {said.count(totals.refused, 'refused write')} "
-        "applied although the answer (4xx) said it was not: at most "
+        f"{said.count(totals.denied_but_applied)} of {said.count(totals.refused, 'write')} answered with an "
+        "error were applied although it said (4xx) that they were not: at most "
         f"{said.share_at_most(bounds.at_most(totals.denied_but_applied, totals.refused))} at 95 % confidence"
     )
     if honest:

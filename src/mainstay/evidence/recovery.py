@@ -90,14 +90,17 @@ def recovery(
     width: float = WIDTH,
     workers: int = 1,
     busy: Busy = undisturbed,
+    usual: float | None = None,
 ) -> Recovery:
     """Work out the recovery from all requests of an experiment, those before the fault included.
 
-    `workers` is how many processes serve behind each address.  Where windows would hold too few requests
-    on fresh connections they are widened.  On a machine (or a service) that was slow before the fault, well
-    is a p95 of at most twice the one before; `limit` tells.  `busy(start, end)` tells whether others used the
-    machine then: what was slow in such a stretch tells nothing, and if no other stretch is left, failures
-    alone are judged and `by_failures` says so.  Raises ValueError without a fault.
+    `workers` is how many processes serve behind each address. Where windows would hold too few requests on
+    fresh connections they are widened. On a machine (or a service) that was slow before the fault, well is a
+    p95 of at most twice the one before; `limit` tells. `usual` is the p95 (seconds) under the same load when
+    the service had run for a while: one that was only just started is no measure for itself. `busy(start,
+    end)` tells whether others used the machine then: what was slow in such a stretch tells nothing, and if no
+    other stretch is left, failures alone are judged and `by_failures` says so. Raises ValueError without a
+    fault.
     """
     if not faults:
         raise ValueError("there was no fault to recover from")
@@ -108,7 +111,8 @@ def recovery(
     after = _met(kept, first, watch_until)
     ended = _end(after, first, watch_until)
     steady = _steady(before)
-    limit = max(budgets.p95, 2 * (steady or 0.0))
+    usually = [p95 for p95 in (steady, usual) if p95 is not None]
+    limit = max(budgets.p95, 2 * min(usually, default=0.0))
     width = _widened(after, ended - first, width)
     bins = _bins(after, first, ended, width)
     states = tuple(_state(inside, limit, allowed(budgets)) for inside in bins)
@@ -225,7 +229,7 @@ def _doubts(found: Recovery, budgets: Budgets, longest: float) -> list[str]:
         )
     if found.limit > budgets.p95:
         doubts.append(
-            f"p95 was {said.time(found.steady or 0.0)} before the fault already, so up to "
+            f"p95 was {said.time(found.limit / 2)} before the fault already, so up to "
             f"{said.time(found.limit)} counts as well, not {said.time(budgets.p95)}"
         )
     if found.unwell_before:

@@ -101,6 +101,7 @@ class FaultExperiment(Experiment):
             stand.budgets,
             workers=workers(stand),
             busy=trial.machine.busy,
+            usual=stand.steady_p95,
         )
         # Where nothing is waiting any more, no timeout can run out later.
         longest = 0.0 if self.settled else min(stand.declaration.longest_wait, stand.watch - 1)

@@ -306,7 +306,8 @@ class Service:
     # --- commands and credentials ------------------------------------------------------------
 
     def _finish(self, name: str, command: Sequence[str], what: str, root: Path | None = None) -> str:
-        values = self._values(direct=True) | {"port": str(self.lab.port())}
+        values = self._values(direct=True)
+        values |= {port: str(self.lab.port()) for port in ("port", *sorted(self._extra_ports()))}
         done = self.lab.run(
             name,
             [fill(word, values, "prove") for word in command],
@@ -386,13 +387,11 @@ class Service:
         kept = {name: text for name, text in os.environ.items() if name in KEPT or name.startswith("LC_")}
         return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 
-    def _extra_ports(self, process: Process) -> set[str]:
-        texts = (
-            *process.command,
-            *process.environment.values(),
-            *self.declaration.environment.values(),
-            process.metrics,
-        )
+    def _extra_ports(self, process: Process | None = None) -> set[str]:
+        """The further ports that a process is given, or any command when it is none."""
+        texts = list(self.declaration.environment.values())
+        if process is not None:
+            texts += [*process.command, *process.environment.values(), process.metrics]
         return {name for text in texts for name in names(text) if name.startswith("port.")}
 
     def _metrics_address(self, instance: Instance) -> str:

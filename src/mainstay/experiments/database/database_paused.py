@@ -17,6 +17,7 @@ class DatabasePaused(DatabaseFault):
     """
 
     quick = True
+    holds = 5.0  # shorter ones end before the threads of a common server have run out at a common load
     what = "the database is paused"
     catches = ("pool-deadlock",)
     explained_by = ("call-without-deadline", "external-call-in-transaction")

@@ -70,9 +70,9 @@ def run(
 def exported(configuration: Configuration, engines: Sequence[str], *, quiet: bool) -> dict[str, str]:
     """The declared load as a file for each of these engines; raises Impossible."""
     declaration = _declared(configuration)
+    from mainstay.experiments.setting_up import actions_of
     from mainstay.exports.mix import mix
     from mainstay.lab.lab import LabError
-    from mainstay.prove import actions_of
 
     live = _Spectator(quiet)
     try:

@@ -193,5 +193,6 @@ def stand_on(
     stand.prefix = "mstest00"
     stand.proxy = cast(FaultProxy, None)
     stand.homes = cast(Any, None)
+    stand.startup = 0.5
     stand._callers = 0
     return stand

@@ -36,7 +36,7 @@ BY_CHANCE = {"acknowledges-before-commit"}
 A_DAY = 4  # twins; the others have their turn on other days, and all of them in `make prove-full`
 
 BRIEF = Profile(  # a watch ends as soon as all is well, and a busy machine gets the time that it needs
-    name="short", before=1.0, hold=1.5, requests=100, peak=2.0, longest_watch=20.0, soak=3.0, repeats=1
+    name="short", before=1.0, hold=1.5, requests=100, peak=2.0, longest_watch=20.0, soak=3.0
 )
 LIGHT = Load(expected=12.0, peak=24.0)
 

@@ -19,7 +19,7 @@ from mainstay.lab.load.control import Driver, LoadError
 from mainstay.lab.paging.rules import Rule
 from mainstay.lab.postgres import Postgres
 from mainstay.lab.proxy.control import FaultProxy
-from mainstay.lab.service import Instance, Service
+from mainstay.lab.service import Service
 from mainstay.model.api import Api
 from mainstay.model.record import Record
 from mainstay.model.service import Action, Actor, Declaration, Dependency, DependencyKind
@@ -33,6 +33,14 @@ class Observer(Protocol):
 
     def doing(self, what: str, sent: int, failed: int, p95: float | None) -> None:
         """Something is done to the service, and so many requests were sent meanwhile."""
+
+    def say(self, line: str) -> None:
+        """Something worth a line of its own."""
+
+
+def callers(actors: Sequence[Actor], headers: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The headers of each actor; the first is the one whom actions without an actor mean."""
+    return {actor.name: headers[actor.name] for actor in actors[:1]} | dict(headers)
 
 
 class Stand:
@@ -53,6 +61,7 @@ class Stand:
         profile: Profile,
         observer: Observer,
         prefix: str,
+        startup: float,
         against: Path | None = None,
     ) -> None:
         self.lab = lab
@@ -77,6 +86,8 @@ class Stand:
         self._callers = 0
         self.untouched = False  # nothing has been done to the service since it was started
         self.steady_p95: float | None = None  # as the steady experiment saw it
+        self.startup = startup  # seconds that the service took to be ready, the last time
+        self.pace = 50.0  # values a second that fill the pools, as seen while learning
 
     # --- what experiments ask about the service ----------------------------------------------
 
@@ -138,12 +149,6 @@ class Stand:
         """The actors with credentials."""
         return self.declaration.actors
 
-    @property
-    def callers(self) -> dict[str, dict[str, str]]:
-        """The headers of each actor; the first is the one whom actions without an actor mean."""
-        first = {actor.name: self.service.headers[actor.name] for actor in self.principals[:1]}
-        return first | self.service.headers
-
     def actor(self, action: Action) -> str:
         """Who calls an action."""
         return action.actor or (self.principals[0].name if self.principals else "anonymous")
@@ -159,32 +164,17 @@ class Stand:
         timeout = self.declaration.load.timeout
         return Caller(self.service.addresses, self.actions, self.service.headers, prefix, timeout)
 
-    def serving_processes(self) -> list[Instance]:
-        return self.service.serving
-
     @property
     def watch(self) -> float:
         """Seconds to go on looking after a fault: longer than the service may still be waiting for it."""
         wanted = max(self.declaration.longest_wait, 2.0) + 3.0
         if self.profile.longest_watch is not None:
             wanted = min(wanted, self.profile.longest_watch)
-        return max(wanted, 2 * self.starting() + 3.0)  # one that is still starting has not failed to recover
-
-    @property
-    def watches_enough(self) -> bool:
-        """Whether the watch is longer than the longest wait in the service."""
-        return self.watch > self.declaration.longest_wait
-
-    def starting(self) -> float:
-        """Seconds to allow for a restart of the service, in the plan."""
-        return 3.0 if self.startup is None else self.startup
+        return max(wanted, 2 * self.startup + 3.0)  # one that is still starting has not failed to recover
 
     def filling(self, rate: float, seconds: float) -> float:
         """Seconds that it takes to fill the pools for a load of that size, in the plan."""
         return sum(self.driver.needs(rate, seconds, self.mix).values()) / max(self.pace, 1.0)
-
-    startup: float | None = None
-    pace: float = 50.0  # values a second that fill the pools, as seen while learning
 
     # --- learning ----------------------------------------------------------------------------
 
@@ -216,7 +206,7 @@ class Stand:
         self.startup = time.monotonic() - began
         self.driver.target(*self.service.addresses)
         if any(actor.request for actor in self.principals):
-            self.driver.call_as(self.callers)
+            self.driver.call_as(callers(self.principals, self.service.headers))
 
     def learn(self) -> list[Record]:
         """Try each action a few times: whether it works, where its writes are stored, whom it asks."""
@@ -288,10 +278,3 @@ class Stand:
 
     def _asked(self) -> dict[str, int]:
         return {name: len(standin.requests()) for name, standin in self.service.standins.items()}
-
-
-def say_nothing(_: str) -> None:
-    """For whoever does not listen."""
-
-
-Say = Callable[[str], None]

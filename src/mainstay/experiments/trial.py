@@ -17,7 +17,6 @@ from mainstay.model.record import Record
 
 SHOWN_EVERY_S = 0.5
 RESPAWN_S = 0.1  # a supervisor brings a process back this long after it ended
-DRAIN_S = 1.0  # beyond the caller's own patience
 WINDOW_S = 1.0
 EXCERPTS = 6
 
@@ -137,9 +136,9 @@ class Trial:
             self.ended = time.monotonic()
         self._supervise()
 
-    def run_load(self, rate: float, seconds: float, **options: object) -> None:
+    def run_load(self, rate: float, seconds: float) -> None:
         """A load from its beginning to its last answer, with nothing done to the service."""
-        self.load(rate, seconds, **options)  # type: ignore[arg-type]  # passed on as they are
+        self.load(rate, seconds)
         self.go_on(self.loaded + seconds - time.monotonic())
         self.finish()
 

@@ -42,7 +42,7 @@ class DiskFull(DatabaseFault):
         return disk.possible() or crowded
 
     def seconds(self, stand: Stand) -> float:
-        return super().seconds(stand) + COPYING_S + 2 * stand.starting()
+        return super().seconds(stand) + COPYING_S + 2 * stand.startup
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         with self._on_small_disk(trial):

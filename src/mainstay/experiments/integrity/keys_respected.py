@@ -40,7 +40,7 @@ class KeysRespected(Experiment):
         return "" if self._keyed(stand) or self._unkeyed(stand) else "no write makes anything"
 
     def seconds(self, stand: Stand) -> float:
-        return 3.0 + stand.starting() + 0.5 * len(self._keyed(stand)) + 0.1 * len(self._unkeyed(stand))
+        return 3.0 + stand.startup + 0.5 * len(self._keyed(stand)) + 0.1 * len(self._unkeyed(stand))
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

@@ -35,9 +35,7 @@ class ComesBackUnderLoad(Experiment):
         return "" if stand.database is not None else "no PostgreSQL is declared"
 
     def seconds(self, stand: Stand) -> float:
-        return sum(
-            BEFORE_S + pause + 2 * pause + 8.0 + stand.starting() for pause in PAUSES_S for _ in SHARES
-        )
+        return sum(BEFORE_S + pause + 2 * pause + 8.0 + stand.startup for pause in PAUSES_S for _ in SHARES)
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         peak = trial.stand.peak

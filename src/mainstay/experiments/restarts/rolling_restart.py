@@ -33,7 +33,7 @@ class RollingRestart(Experiment):
     catches = ("no-graceful-stop",)
 
     def seconds(self, stand: Stand) -> float:
-        return BEFORE_S + 2 * (BETWEEN_S + 2 * stand.starting()) + 2.0
+        return BEFORE_S + 2 * (BETWEEN_S + 2 * stand.startup) + 2.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand, service = trial.stand, trial.stand.service

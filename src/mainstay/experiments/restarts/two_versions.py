@@ -39,7 +39,7 @@ class TwoVersions(Experiment):
         )
 
     def seconds(self, stand: Stand) -> float:
-        return 3 * ALONE_S + 2 * TOGETHER_S + 4 * stand.starting() + 3.0
+        return 3 * ALONE_S + 2 * TOGETHER_S + 4 * stand.startup + 3.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand, service = trial.stand, trial.stand.service

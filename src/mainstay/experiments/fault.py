@@ -29,6 +29,8 @@ class FaultExperiment(Experiment):
     unhandled: ClassVar[bool] = True  # whether a bare 500 is the service's own fault here
     cuts: ClassVar[bool] = False  # whether callers may lose their connections: their server was killed
 
+    settled = False  # nothing that was sent during the fault was waiting any more when the watch ended
+
     def inject(self, trial: Trial) -> None:
         """Break it."""
         raise NotImplementedError
@@ -72,8 +74,6 @@ class FaultExperiment(Experiment):
         until = time.monotonic()
         trial.finish()
         yield from self.judge(trial, began, lifted, until)
-
-    settled = False  # nothing that was sent during the fault was waiting any more when the watch ended
 
     def _settled(self, trial: Trial, began: float, lifted: float) -> bool:
         """Whether a longer watch could show nothing new: all is well, and no request is waiting since then.

@@ -1,16 +1,20 @@
 """What the experiments on HTTP dependencies share."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from mainstay.evidence import errors
 from mainstay.experiments.fault import FaultExperiment
 from mainstay.experiments.stand import Stand
 from mainstay.experiments.trial import Trial
+from mainstay.lab.proxy.faults import Fault
 from mainstay.model.proof import Claim, Subject, Verdict
 
 
 class DependencyFault(FaultExperiment):
     """Something happens to every service that this one asks over HTTP."""
+
+    faults: ClassVar[tuple[Fault, ...]] = ()  # of the paths to them
 
     def applies(self, stand: Stand) -> str:
         return "" if stand.http_dependencies else "no HTTP dependency is declared"
@@ -18,6 +22,14 @@ class DependencyFault(FaultExperiment):
     def asked(self, stand: Stand) -> tuple[str, ...]:
         """The dependencies that fail."""
         return tuple(dependency.name for dependency in stand.http_dependencies)
+
+    def inject(self, trial: Trial) -> None:
+        for name in self.asked(trial.stand):
+            trial.stand.proxy.set(name, *self.faults)
+
+    def heal(self, trial: Trial) -> None:
+        for name in self.asked(trial.stand):
+            trial.stand.proxy.clear(name)
 
     def words(self, trial: Trial) -> tuple[str, ...]:
         return self.asked(trial.stand)

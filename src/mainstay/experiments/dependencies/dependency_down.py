@@ -1,7 +1,6 @@
 """Every HTTP dependency is down."""
 
 from mainstay.experiments.dependencies.base import DependencyFault
-from mainstay.experiments.trial import Trial
 from mainstay.lab.proxy.faults import Refuse, Reset
 
 
@@ -15,13 +14,9 @@ class DependencyDown(DependencyFault):
     """
 
     what = "the services it asks are down"
+    faults = (
+        Refuse(),
+        Reset(),
+    )
     catches = ("retries-that-multiply",)
     explained_by = ("retry-without-limit", "hidden-failure")
-
-    def inject(self, trial: Trial) -> None:
-        for name in self.asked(trial.stand):
-            trial.stand.proxy.set(name, Refuse(), Reset())
-
-    def heal(self, trial: Trial) -> None:
-        for name in self.asked(trial.stand):
-            trial.stand.proxy.clear(name)

@@ -1,7 +1,6 @@
 """HTTP dependencies take requests and never answer."""
 
 from mainstay.experiments.dependencies.base import DependencyFault
-from mainstay.experiments.trial import Trial
 from mainstay.lab.proxy.faults import HalfOpen
 
 
@@ -16,13 +15,6 @@ class DependencyHalfOpen(DependencyFault):
 
     quick = True
     what = "the services it asks never answer"
+    faults = (HalfOpen(),)
     catches = ("no-timeout-to-the-processor", "one-dependency-takes-all")
     explained_by = ("call-without-deadline", "retry-of-unsafe-call")
-
-    def inject(self, trial: Trial) -> None:
-        for name in self.asked(trial.stand):
-            trial.stand.proxy.set(name, HalfOpen())
-
-    def heal(self, trial: Trial) -> None:
-        for name in self.asked(trial.stand):
-            trial.stand.proxy.clear(name)

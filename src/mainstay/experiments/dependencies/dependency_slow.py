@@ -1,7 +1,6 @@
 """Every HTTP dependency is slow."""
 
 from mainstay.experiments.dependencies.base import DependencyFault
-from mainstay.experiments.trial import Trial
 from mainstay.lab.proxy.faults import Latency
 
 ADDED_S = 2.0
@@ -18,12 +17,5 @@ class DependencySlow(DependencyFault):
     """
 
     what = "the services it asks take 2 s longer"
+    faults = (Latency(ADDED_S),)
     explained_by = ("external-call-in-transaction", "blocking-call-in-async", "call-without-deadline")
-
-    def inject(self, trial: Trial) -> None:
-        for name in self.asked(trial.stand):
-            trial.stand.proxy.set(name, Latency(ADDED_S))
-
-    def heal(self, trial: Trial) -> None:
-        for name in self.asked(trial.stand):
-            trial.stand.proxy.clear(name)

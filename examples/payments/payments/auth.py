@@ -38,7 +38,7 @@ def authenticate(
     scheme, _, key = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise Unauthorised("an API key is needed")
-    with services.sessions() as session:
+    with services.reads() as session:
         tenant_id = session.scalar(
             select(ApiKey.tenant_id).where(
                 ApiKey.digest == digest(key), ApiKey.revoked_at.is_(None)

@@ -48,3 +48,11 @@ def _connect(_: object, __: object, words: tuple[Any, ...], options: dict[str, A
 
 def build_sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def build_reads(engine: Engine) -> Sessions:
+    """For requests that only read, each statement by itself.
+
+    No transaction has to be begun and ended for them, which spares two of three round trips.
+    """
+    return sessionmaker(engine.execution_options(isolation_level="AUTOCOMMIT"))

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from payments.config import Settings
-from payments.db import Sessions, build_engine, build_sessions
+from payments.db import Sessions, build_engine, build_reads, build_sessions
 from payments.processor import Processor, build_client
 
 
@@ -17,6 +17,7 @@ class Services:
     settings: Settings
     engine: Engine
     sessions: Sessions
+    reads: Sessions
     processor: Processor
     processor_client: httpx2.Client
     documents: httpx2.Client
@@ -34,6 +35,7 @@ def build(settings: Settings) -> Services:
         settings=settings,
         engine=engine,
         sessions=build_sessions(engine),
+        reads=build_reads(engine),
         processor=Processor(client, settings.processor_slots),
         processor_client=client,
         documents=httpx2.Client(timeout=httpx2.Timeout(5.0, connect=2.0), follow_redirects=False),

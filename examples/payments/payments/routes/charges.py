@@ -35,7 +35,7 @@ def create_charge(
 def list_charges(
     caller: Caller, services: Provided, after: After = None, size: PageSize = 50
 ) -> Page[ChargeLine]:
-    with services.sessions() as session:
+    with services.reads() as session:
         rows = repository.charges(session, caller.tenant_id, after, size)
         given_back = repository.refunded(session, [row.id for row in rows])
     lines = [ChargeLine.model_validate(row) for row in rows]
@@ -47,7 +47,7 @@ def list_charges(
 
 @router.get("/charges/{charge_id}", response_model=ChargeView)
 def show_charge(charge_id: UUID, caller: Caller, services: Provided) -> Charge:
-    with services.sessions() as session:
+    with services.reads() as session:
         return charges.find(session, caller.tenant_id, charge_id)
 
 
@@ -69,7 +69,7 @@ def create_refund(
 def list_refunds(
     charge_id: UUID, caller: Caller, services: Provided, size: PageSize = 50
 ) -> list[RefundView]:
-    with services.sessions() as session:
+    with services.reads() as session:
         rows = repository.refunds(session, caller.tenant_id, charge_id, size)
     return [RefundView.model_validate(row) for row in rows]
 

@@ -22,7 +22,7 @@ def complete(
     services: Provided,
     return_url: Annotated[str, Query(max_length=1000)],
 ) -> RedirectResponse:
-    with services.sessions() as session:
+    with services.reads() as session:
         repository.order(session, caller.tenant_id, order_id)
     return RedirectResponse(_allowed(return_url, services.settings.return_origins), 303)
 

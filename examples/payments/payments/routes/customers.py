@@ -33,7 +33,7 @@ def list_customers(
     after: After = None,
     size: PageSize = 50,
 ) -> Page[CustomerView]:
-    with services.sessions() as session:
+    with services.reads() as session:
         rows = repository.customers(session, caller.tenant_id, email, after, size)
     following = cursor(rows[-1].created_at, rows[-1].id) if len(rows) == size else None
     return Page(items=[CustomerView.model_validate(row) for row in rows], next=following)
@@ -41,7 +41,7 @@ def list_customers(
 
 @router.get("/customers/{customer_id}", response_model=CustomerView)
 def show_customer(customer_id: UUID, caller: Caller, services: Provided) -> Customer:
-    with services.sessions() as session:
+    with services.reads() as session:
         return repository.customer(session, caller.tenant_id, customer_id)
 
 
@@ -55,7 +55,7 @@ def add_order(body: NewOrder, key: Key, caller: Caller, services: Provided) -> O
 def list_orders(
     caller: Caller, services: Provided, after: After = None, size: PageSize = 50
 ) -> Page[OrderView]:
-    with services.sessions() as session:
+    with services.reads() as session:
         rows = repository.orders(session, caller.tenant_id, after, size)
     following = cursor(rows[-1].created_at, rows[-1].id) if len(rows) == size else None
     return Page(items=[OrderView.model_validate(row) for row in rows], next=following)
@@ -63,5 +63,5 @@ def list_orders(
 
 @router.get("/orders/{order_id}", response_model=OrderView)
 def show_order(order_id: UUID, caller: Caller, services: Provided) -> Order:
-    with services.sessions() as session:
+    with services.reads() as session:
         return repository.order(session, caller.tenant_id, order_id)

@@ -23,7 +23,7 @@ def keep_evidence(
 
 @router.get("/evidence/{evidence_id}")
 def download_evidence(evidence_id: UUID, caller: Caller, services: Provided) -> FileResponse:
-    with services.sessions() as session:
+    with services.reads() as session:
         kept = evidence.find(session, caller.tenant_id, evidence_id)
     # Always an attachment: a fetched page must not run under our name.
     return FileResponse(

@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -44,33 +45,21 @@ class _Misuse(click.ClickException):
 
 
 class _Format(click.ParamType[str, str]):
-    """One of the report formats, which are not loaded before one is asked for."""
+    """One of the formats of a package, which are not loaded before one is asked for."""
 
     name = "format"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from mainstay.reports import formats
-
-        return click.Choice(tuple(formats())).convert(value, param, ctx)
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        from mainstay.reports import formats
-
-        return f"[{'|'.join(formats())}]"
-
-
-class _ProofFormat(_Format):
-    """One of the formats of a proof."""
+    def __init__(self, package: str) -> None:
+        self._package = package
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from mainstay.reports.proof import formats
-
-        return click.Choice(tuple(formats())).convert(value, param, ctx)
+        return click.Choice(self._names()).convert(value, param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        from mainstay.reports.proof import formats
+        return f"[{'|'.join(self._names())}]"
 
-        return f"[{'|'.join(formats())}]"
+    def _names(self) -> tuple[str, ...]:
+        return tuple(import_module(self._package).formats())
 
 
 class _Stopped(Exception):
@@ -130,14 +119,7 @@ def cli() -> None:
 _FILE = click.Path(path_type=Path)
 
 _config = click.option("--config", type=_FILE, metavar="FILE", help="Read this configuration, no other.")
-_no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep facts of earlier runs.")
-_jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Read with N processes.")
-
-
-@cli.command(epilog=STATUSES, short_help="Say what is wrong with a backend, worst first.")
-@click.argument("paths", nargs=-1, type=_FILE)
-@click.option("--format", "shown", type=_Format(), default="text", help="What is printed.")
-@click.option(
+_output = click.option(
     "--output",
     "outputs",
     type=_FILE,
@@ -145,7 +127,20 @@ _jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Re
     metavar="FILE",
     help="Write FILE as well; its ending says which format. Repeatable.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+_quiet = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+_exit_zero = click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+_text_or_json = click.option(
+    "--format", "shown", type=click.Choice(("text", "json")), default="text", help="What is printed."
+)
+_no_cache = click.option("--no-cache", is_flag=True, help="Neither use nor keep facts of earlier runs.")
+_jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Read with N processes.")
+
+
+@cli.command(epilog=STATUSES, short_help="Say what is wrong with a backend, worst first.")
+@click.argument("paths", nargs=-1, type=_FILE)
+@click.option("--format", "shown", type=_Format("mainstay.reports"), default="text", help="What is printed.")
+@_output
+@_quiet
 @click.option(
     "--fail-at", type=click.Choice(SEVERITIES), help="The least severity that fails the review (low)."
 )
@@ -156,7 +151,7 @@ _jobs = click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="Re
 @click.option("--ignore", multiple=True, metavar="RULE", help="Do not apply this rule. Repeatable.")
 @click.option("--baseline", type=_FILE, metavar="FILE", help="Findings kept in FILE do not count.")
 @click.option("--write-baseline", type=_FILE, metavar="FILE", help="Keep the findings in FILE as a baseline.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@_exit_zero
 @_config
 @_no_cache
 @_jobs
@@ -197,9 +192,7 @@ def review(
 
 @cli.command("map", short_help="Show the system as it was read.")
 @click.argument("path", default=Path(), type=_FILE)
-@click.option(
-    "--format", "shown", type=click.Choice(("text", "json")), default="text", help="What is printed."
-)
+@_text_or_json
 @_config
 @_no_cache
 @_jobs
@@ -224,15 +217,10 @@ def show_map(path: Path, shown: str, config: Path | None, no_cache: bool, jobs: 
 )
 @click.option("--experiment", "only", multiple=True, metavar="NAME", help="Do this one only. Repeatable.")
 @click.option("--against", metavar="REV", help="The version that runs beside this one in two-versions.")
-@click.option("--format", "shown", type=_ProofFormat(), default="text", help="What is printed.")
 @click.option(
-    "--output",
-    "outputs",
-    type=_FILE,
-    multiple=True,
-    metavar="FILE",
-    help="Write FILE as well; its ending says which format. Repeatable.",
+    "--format", "shown", type=_Format("mainstay.reports.proof"), default="text", help="What is printed."
 )
+@_output
 @click.option("--list", "listed", is_flag=True, help="List the experiments, and do none.")
 @click.option(
     "--init", "begin", is_flag=True, help="Write a first [prove] into mainstay.toml, and start nothing."
@@ -245,8 +233,8 @@ def show_map(path: Path, shown: str, config: Path | None, no_cache: bool, jobs: 
     metavar="FILE",
     help="Write the load for Locust (.py) or k6 (.js), and do nothing else. Repeatable.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@_quiet
+@_exit_zero
 @_config
 def prove(
     path: Path,
@@ -298,10 +286,8 @@ def prove(
 @click.option(
     "--coverage", type=_FILE, metavar="FILE", help="What your tests reached: coverage.xml or .json."
 )
-@click.option(
-    "--format", "shown", type=click.Choice(("text", "json")), default="text", help="What is printed."
-)
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@_text_or_json
+@_exit_zero
 @_config
 @_no_cache
 @_jobs

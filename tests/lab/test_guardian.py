@@ -16,6 +16,7 @@ import pytest
 from tests.lab.household import guardians
 
 from mainstay.lab.lab import Lab, LabError, Program
+from mainstay.lab.own_program import own_program
 from mainstay.lab.processes import table
 
 SOON = 20.0  # seconds, on a machine that has other things to do
@@ -268,11 +269,14 @@ def test_a_guardian_that_is_killed_while_it_starts_leaves_nothing(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The moment at which it is still alone, and its folder is just made."""
-    code = (
-        "import sys, os; sys.path[:] = sys.argv[3:]; from mainstay.lab import guardian; "
-        "os.fork = lambda: os.kill(os.getpid(), 9); guardian.main()"
-    )
-    monkeypatch.setattr("mainstay.lab.lab._START", code)
+
+    def killed(*told: str) -> list[str]:
+        command = own_program(*told)
+        at = command.index("-c") + 1
+        command[at] = f"import os; os.fork = lambda: os.kill(os.getpid(), 9); {command[at]}"
+        return command
+
+    monkeypatch.setattr("mainstay.lab.lab.own_program", killed)
     with pytest.raises(LabError, match="the guardian of the run did not start"), Lab(place):
         pass
     assert list(place.iterdir()) == []

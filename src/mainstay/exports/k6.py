@@ -1,7 +1,5 @@
 """A k6 script: arrival rates that do not depend on the answers, and the budgets as thresholds."""
 
-import json
-
 from mainstay.exports.literals import javascript
 from mainstay.exports.mix import CannotExport, Mix, described
 from mainstay.exports.rendering import rendered
@@ -29,18 +27,11 @@ def render(mix: Mix) -> str:
         p95=mix.budgets.p95,
         actions=javascript([described(action) for action in mix.actions], used=len("const ACTIONS = ")),
         actors=javascript({name: list(names) for name, names in mix.actors.items()}, used=20),
-        headers_example=_in_comment(_example(mix)),
+        headers_example=_in_comment(mix.headers_example),
         settings=mix.settings,
         settings_literal=javascript(list(mix.settings), used=20),
         guessed=mix.guessed,
     )
-
-
-def _example(mix: Mix) -> str:
-    for actor, names in mix.actors.items():
-        if names:
-            return json.dumps({actor: {names[0]: "..."}})
-    return "no actor sends any"
 
 
 def _in_comment(text: str) -> str:

@@ -1,6 +1,5 @@
 """A locustfile: users that keep to due times of their own, so that their number makes the rate."""
 
-import json
 from pathlib import PurePath
 
 from mainstay.exports.literals import python
@@ -25,19 +24,12 @@ def render(mix: Mix) -> str:
         p95=mix.budgets.p95,
         actions=python([described(action) for action in mix.actions], used=len("ACTIONS = ")),
         actors=python({name: list(names) for name, names in mix.actors.items()}, used=len("ACTORS = ")),
-        headers_example=_in_docstring(_example(mix)),
+        headers_example=_in_docstring(mix.headers_example),
         settings=mix.settings,
         settings_literal=python(list(mix.settings)),
         scenario=python(PurePath(load.scenario).name) if load.scenario else "",
         guessed=mix.guessed,
     )
-
-
-def _example(mix: Mix) -> str:
-    for actor, names in mix.actors.items():
-        if names:
-            return json.dumps({actor: {names[0]: "..."}})
-    return "no actor sends any"
 
 
 def _in_docstring(text: str) -> str:

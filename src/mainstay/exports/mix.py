@@ -5,6 +5,7 @@ secrets that `[prove]` names, and headers that say who is calling, become `{$NAM
 from its environment.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +56,14 @@ class Mix(Struct, frozen=True):
     budgets: Budgets
     settings: tuple[str, ...] = ()  # names of the environment whose values stand in actions
     guessed: bool = False  # some of the actions, by Mainstay
+
+    @property
+    def headers_example(self) -> str:
+        """What the file of the actors' headers looks like, by the first of them."""
+        for actor, names in self.actors.items():
+            if names:
+                return json.dumps({actor: {names[0]: "..."}})
+        return "no actor sends any"
 
 
 def mix(

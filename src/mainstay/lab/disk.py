@@ -13,14 +13,13 @@ from pathlib import Path
 from mainstay.lab.channel import Channel, Closed
 from mainstay.lab.disk_holder import Answer, Empty, Fill, Look, Refused, Request, Space
 from mainstay.lab.lab import Lab, LabError
+from mainstay.lab.own_program import own_program
 from mainstay.lab.unprivileged import Account
 
 _ANSWER_S = 30.0
 _MEGABYTE = 1 << 20
 
-_IMPORTED = "import sys; sys.path[:] = sys.argv[3:]; from mainstay.lab import disk_holder; "
-_HOLD = f"{_IMPORTED} disk_holder.hold(sys.argv[1], sys.argv[2])"
-_TRY = f"{_IMPORTED} disk_holder.mount_disk(sys.argv[1], sys.argv[2])"
+_HOLDER = "mainstay.lab.disk_holder"
 
 
 class Disk:
@@ -34,7 +33,7 @@ class Disk:
         self.folder = folder
         self.size = megabytes * _MEGABYTE
         options = f"size={megabytes}m,mode=0700" + (f",uid={owner.user},gid={owner.group}" if owner else "")
-        self._program = lab.start(name, _python(_HOLD, str(folder), options), channel=True)
+        self._program = lab.start(name, own_program(_HOLDER, "hold", str(folder), options), channel=True)
         assert self._program.channel is not None  # it was asked for
         self._channel: Channel[Answer] = Channel(self._program.channel, Answer)
         self._expect(self._heard())
@@ -85,7 +84,7 @@ def possible() -> str:
     """Empty if a disk can be mounted here; otherwise why not."""
     if sys.platform != "linux":
         return "it takes the namespaces of Linux"
-    command = _python(_TRY, "/", "size=1m")
+    command = own_program(_HOLDER, "mount_disk", "/", "size=1m")
     try:
         done = subprocess.run(
             command,
@@ -102,8 +101,3 @@ def possible() -> str:
         reason = re.sub(r"^\w+: (\[Errno \d+\] )?", "", last)
         return f"this machine does not let us mount one of our own ({reason})"
     return ""
-
-
-def _python(program: str, *arguments: str) -> list[str]:
-    """A program of ours, with our modules and nothing from the folder it runs in."""
-    return [sys.executable, "-I", "-c", program, *arguments, *filter(None, sys.path)]

@@ -52,9 +52,9 @@ _SURVEY = 2.0  # seconds between two looks at who belongs to whom: an orphan's p
 _PASSES = 5  # a signal to all goes to what was forked meanwhile, this many times
 
 
-def main() -> None:
-    """Be the guardian; does not return."""
-    folder, owner = Path(sys.argv[1]), int(sys.argv[2])
+def main(place: str, process: str) -> None:
+    """Be the guardian of that folder for that process; does not return."""
+    folder, owner = Path(place), int(process)
     began = time.time()
     _stand_alone()
     channel = socket.socket(fileno=os.dup(0))

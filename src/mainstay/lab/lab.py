@@ -20,12 +20,12 @@ from mainstay.lab.folder import name_folder
 from mainstay.lab.leftovers import clear, end_sessions
 from mainstay.lab.line import Line
 from mainstay.lab.orders import Answer, Order, Refused, Start, Started
+from mainstay.lab.own_program import own_program
 from mainstay.lab.ports import Ports
 from mainstay.lab.program import Program
 
 __all__ = ["Finished", "Lab", "LabError", "Program"]
 
-_START = "import sys; sys.path[:] = sys.argv[3:]; from mainstay.lab.guardian import main; main()"
 _GUARDIAN_GONE = (
     "the guardian of this run has ended, by a kill or a fault, and all that it had started with it"
 )
@@ -243,7 +243,7 @@ def _started_guardian(folder: Path, channel: socket.socket) -> "subprocess.Popen
     errors = None if os.environ.get("MAINSTAY_DEBUG") else subprocess.DEVNULL
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, str(folder), str(os.getpid()), *filter(None, sys.path)],
+            own_program("mainstay.lab.guardian", "main", str(folder), str(os.getpid())),
             stdin=channel.fileno(),
             stdout=errors,
             stderr=errors,

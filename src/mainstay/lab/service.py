@@ -216,7 +216,7 @@ class Service:
                 if self.is_ready(instance):
                     self._check_port(instance)
                     return time.monotonic() - began
-            elif time.monotonic() - began >= SETTLED_S:
+            elif time.monotonic() - instance.program.started >= SETTLED_S:
                 return time.monotonic() - began
             asked += 1
             if asked % 20 == 0:

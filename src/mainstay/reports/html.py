@@ -4,13 +4,9 @@ It loads nothing and runs nothing: the policy it carries forbids both.  Whatever
 reviewed tree is escaped, and shown printable.
 """
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -18,16 +14,11 @@ from mainstay import __version__
 from mainstay.model.finding import Analysis, Severity
 from mainstay.model.location import Location
 from mainstay.model.review import Result, Review, Standing
-from mainstay.reports import map_picture, summary, system_map
+from mainstay.reports import map_picture, pages, summary, system_map
 from mainstay.reports.excerpts import Excerpts, Line
 from mainstay.reports.explain import lines_of
 from mainstay.reports.map_text import closing, facts
-from mainstay.reports.visible import visible
 from mainstay.rules.base import Rule
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 FORMAT = "html"
 ENDING = ".html"
@@ -67,14 +58,16 @@ class Chapter(Struct, frozen=True):
 
 def render(review: Review, rules: Sequence[type[Rule]]) -> str:
     """The whole page; the same review of the same tree gives the same bytes."""
-    environment = _environment()
+    environment = pages.environment(_read)
+    environment.filters |= {"plural": summary.plural, "lines_of": lines_of, "facts": facts}
+    environment.globals["Analysis"] = Analysis
     known = {rule.name(): rule for rule in rules}
     shown = (*review.open, *summary.of_standing(review, Standing.PREVIEW))
     view = system_map.build(review.system)
     style = _read("page.css")
     return environment.get_template("page.html.jinja").render(
-        style=_harmless(style),
-        policy=_policy(style),
+        style=pages.style_sheet(style),
+        policy=pages.policy(style),
         version=__version__,
         name=Path(review.root).resolve().name,
         review=review,
@@ -144,63 +137,5 @@ def _analysis(name: str, known: dict[str, type[Rule]]) -> str:
     return rule.analysis().value if rule else "other"
 
 
-# --- the template's tools --------------------------------------------------------------------------
-
-
-def _environment() -> "Environment":
-    """Loaded only when a page is wanted; everything it prints is escaped and printable."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FunctionLoader(_read),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "prose": _prose,
-        "plural": summary.plural,
-        "lines_of": lines_of,
-        "facts": facts,
-        "many": "{:,}".format,
-    }
-    environment.globals["Analysis"] = Analysis
-    return environment
-
-
 def _read(name: str) -> str:
-    return files("mainstay.reports").joinpath(name).read_text(encoding="utf-8")
-
-
-def _printable(value: object) -> object:
-    """What the template is about to print; markup of our own is left as it is."""
-    return value if hasattr(value, "__html__") else visible(str(value))
-
-
-def _prose(text: str) -> "Markup":
-    """Text with names between backticks set as code."""
-    from markupsafe import Markup, escape
-
-    parts = visible(text).split("`")
-    if len(parts) % 2 == 0:
-        return escape(visible(text))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
-        for number, part in enumerate(parts)
-    )
-
-
-def _harmless(style: str) -> "Markup":
-    """Our own style sheet, as it is: the policy names it by its hash."""
-    from markupsafe import Markup
-
-    return Markup(style)  # noqa: S704 - our own file
-
-
-def _policy(style: str) -> str:
-    """Nothing may be loaded, run or sent; this one style sheet applies."""
-    digest = b64encode(sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return pages.text_of("mainstay.reports", name)

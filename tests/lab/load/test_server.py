@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.lab.load.scripted import Reply, Scripted
 import mainstay
 from mainstay.lab.channel import Channel
 from mainstay.lab.load.messages import Batch, Began, Ended, Ready, Refused, Report, Setup, Start
+from mainstay.lab.own_program import own_program
 from mainstay.model.record import Record
 from mainstay.model.service import Action
 
@@ -26,7 +26,7 @@ def driver() -> Iterator[Pair]:
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mainstay.lab.load"],
+            own_program("mainstay.lab.load.server"),
             stdin=theirs.fileno(),
             env={**os.environ, "PYTHONPATH": str(SOURCES)},
         )

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import ExitStack
 
@@ -14,11 +13,12 @@ from tests.lab.proxy.ends import SOON, Listener, connect, eventually, pair, read
 from mainstay.lab.channel import Channel
 from mainstay.lab.error import LabError
 from mainstay.lab.lab import Lab
+from mainstay.lab.own_program import own_program
 from mainstay.lab.proxy.control import FaultProxy
 from mainstay.lab.proxy.faults import Latency, Stall
 from mainstay.lab.proxy.messages import Answer, Ask, Done, Open, Stats
 
-PROCESS = [sys.executable, "-P", "-m", "mainstay.lab.proxy"]
+PROCESS = own_program("mainstay.lab.proxy.server")
 
 
 def test_it_ends_at_once_when_its_channel_closes() -> None:

@@ -17,7 +17,7 @@ from mainstay.lab.caller import Caller, Told
 from mainstay.lab.environment import given
 from mainstay.lab.error import LabError
 from mainstay.lab.load.templates import Prepared
-from mainstay.lab.proxy.faults import Latency, Refuse, Reset
+from mainstay.lab.proxy.faults import Latency
 from mainstay.lab.signing import signed
 from mainstay.model.proof import Claim, Figure, Subject, Verdict
 from mainstay.model.service import Notice
@@ -163,7 +163,7 @@ class Post:
         pools = self.caller.needs(notice.action)
         names = [dependency.name for dependency in self._stand.http_dependencies]
         if pools and names:
-            with suppress(LabError), self._away(names):
+            with suppress(LabError), self._stand.proxy.away(*names):
                 return {pool: self.caller.make(pool, self._actor) for pool in pools}
         return {pool: self.caller.make(pool, self._actor) for pool in pools}
 
@@ -212,17 +212,6 @@ class Post:
         with database.connect(self._stand.database_name) as connection:
             row = connection.execute(query, (marker,)).fetchone()
         return 0 if row is None else int(row[0])
-
-    @contextmanager
-    def _away(self, names: Sequence[str]) -> Iterator[None]:
-        proxy = self._stand.proxy
-        for name in names:
-            proxy.set(name, Refuse(), Reset())
-        try:
-            yield
-        finally:
-            for name in names:
-                proxy.clear(name)
 
     @contextmanager
     def _far(self) -> Iterator[None]:

@@ -46,6 +46,7 @@ class AnonymousAccess(Experiment):
     """
 
     quick = True
+    gentle = True
     order = 20
     catches = ("unauthenticated-operation",)
     explained_by = ("unauthenticated-operation",)

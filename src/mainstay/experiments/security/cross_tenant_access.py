@@ -39,6 +39,7 @@ class CrossTenantAccess(Experiment):
     """
 
     quick = True
+    gentle = True
     order = 21
     catches = ("not-scoped-to-tenant",)
     explained_by = ("unauthenticated-operation",)

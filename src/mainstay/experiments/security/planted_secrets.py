@@ -19,7 +19,6 @@ from mainstay.lab.environment import given
 from mainstay.lab.error import LabError
 from mainstay.lab.leaks import Leak, planted
 from mainstay.lab.load.templates import Prepared
-from mainstay.lab.proxy.faults import Refuse, Reset
 from mainstay.model.proof import Claim, Figure, Subject, Verdict
 
 SHOWN = 20
@@ -171,15 +170,8 @@ class Provocation:
     @contextmanager
     def _away(self, *names: str) -> Iterator[None]:
         """Dependencies that are down."""
-        proxy = self._stand.proxy
-        with self._trial.band(f"{', '.join(names)} away"):
-            for name in names:
-                proxy.set(name, Refuse(), Reset())
-            try:
-                yield
-            finally:
-                for name in names:
-                    proxy.clear(name)
+        with self._trial.band(f"{', '.join(names)} away"), self._stand.proxy.away(*names):
+            yield
 
     def _failing(self, requests: Sequence[Prepared]) -> None:
         """Other services answer, and what they say is an error."""

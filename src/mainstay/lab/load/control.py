@@ -1,7 +1,6 @@
 """The load driver as the process that uses it sees it."""
 
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,13 +30,13 @@ from mainstay.lab.load.messages import (
 )
 from mainstay.lab.load.pools import needs
 from mainstay.lab.load.templates import compile_all
+from mainstay.lab.own_program import own_program
 from mainstay.model.record import Failure, Record
 from mainstay.model.service import Action
 
 NICENESS = -5
 PATIENCE = 30.0  # seconds in which the driver says something, when it has nothing to wait for itself
 
-_START = "import sys; sys.path[:] = sys.argv[1:]; from mainstay.lab.load.server import main; main()"
 _HERE = ("localhost", "::1")
 
 M = TypeVar("M", Ready, Began, Done)
@@ -95,7 +94,7 @@ class Driver:
         )
         self._program = lab.start(
             "load",
-            [sys.executable, "-I", "-c", _START, *filter(None, sys.path)],
+            own_program("mainstay.lab.load.server"),
             channel=True,
             nice=NICENESS,
             cores=_own_core(),

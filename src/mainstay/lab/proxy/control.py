@@ -1,12 +1,14 @@
 """The fault proxy as experiments use it: open a link, set faults on it, clear them, count."""
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from mainstay.lab.channel import Channel, Closed
 from mainstay.lab.error import LabError
 from mainstay.lab.lab import Lab
-from mainstay.lab.proxy.faults import Fault, Reset, check
+from mainstay.lab.own_program import own_program
+from mainstay.lab.proxy.faults import Fault, Refuse, Reset, check
 from mainstay.lab.proxy.messages import Aim, Answer, Ask, Command, Done, Impossible, Open, Set, Shut, Stats
 
 __all__ = ["FaultProxy", "Stats"]
@@ -23,8 +25,7 @@ class FaultProxy:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        command = [sys.executable, "-P", "-m", "mainstay.lab.proxy"]  # -P: no module of the folder we run in
-        self._program = lab.start("fault-proxy", command, channel=True)
+        self._program = lab.start("fault-proxy", own_program("mainstay.lab.proxy.server"), channel=True)
         assert self._program.channel is not None
         self._channel: Channel[Answer] = Channel(self._program.channel, Answer)
         self._faults: dict[str, tuple[Fault, ...]] = {}
@@ -66,6 +67,17 @@ class FaultProxy:
         since = self._do(Set(self._next(), name, faults))
         self._faults[name] = tuple(fault for fault in faults if not isinstance(fault, Reset))
         return since
+
+    @contextmanager
+    def away(self, *names: str) -> Iterator[None]:
+        """Nobody is at the other end of these links in this block: who calls is refused, who talks is cut."""
+        for name in names:
+            self.set(name, Refuse(), Reset())
+        try:
+            yield
+        finally:
+            for name in names:
+                self.clear(name)
 
     def aim(self, name: str, *upstreams: tuple[str, int]) -> float:
         """Pass new connections on to these from now on, those that are open stay; when it was.

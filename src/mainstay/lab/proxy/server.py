@@ -20,7 +20,7 @@ _FILES = 1 << 16  # open files wanted: two for a connection
 _OWN_FAULT = 70  # exit status: the proxy itself failed, and what was measured through it is worth nothing
 
 
-def serve() -> None:
+def main() -> None:
     """Serve the channel on standard input until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever holds the channel decides when it is over
     _want_files()

@@ -1,11 +1,11 @@
 """Mainstay's side of a stand-in."""
 
-import sys
 from pathlib import Path
 
 from mainstay.lab.channel import Channel, Closed
 from mainstay.lab.error import LabError
 from mainstay.lab.lab import Lab
+from mainstay.lab.own_program import own_program
 from mainstay.lab.standin.messages import (
     Asked,
     Behave,
@@ -21,10 +21,6 @@ from mainstay.lab.standin.messages import (
 from mainstay.lab.standin.plan import planned
 from mainstay.model.service import Dependency
 
-_START = (
-    "import runpy, sys; sys.path[:] = sys.argv[1:]; "
-    "runpy.run_module('mainstay.lab.standin', run_name='__main__', alter_sys=True)"
-)
 _WITHIN = 20.0  # seconds for an order; the machine may be busy
 
 
@@ -43,7 +39,7 @@ class StandIn:
         self.name = dependency.name
         self.untold = 0  # requests since `forget()` that were too many to be remembered
         answers = planned(dependency, root)
-        command = [sys.executable, "-I", "-c", _START, *filter(None, sys.path)]
+        command = own_program("mainstay.lab.standin.server")
         self._program = lab.start(f"stand-in-{dependency.name}", command, channel=True)
         assert self._program.channel is not None
         self._channel: Channel[News] = Channel(self._program.channel, News)

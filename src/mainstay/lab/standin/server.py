@@ -1,6 +1,8 @@
 """The process of a stand-in: HTTP on 127.0.0.1, its orders over a channel on standard input."""
 
 import asyncio
+import os
+import signal
 import socket
 from collections import deque
 from email.utils import formatdate
@@ -153,6 +155,12 @@ class _Stage:
             return Trouble(f"the stand-in cannot listen on port {order.port}: {error.strerror or error}")
         self._player = player
         return Playing(self._server.sockets[0].getsockname()[1])
+
+
+def main() -> None:
+    """Serve the channel on standard input until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
+    asyncio.run(serve(socket.socket(fileno=os.dup(0))))
 
 
 async def serve(sock: socket.socket) -> None:

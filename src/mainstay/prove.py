@@ -59,7 +59,7 @@ def prove(
         stand = set_up(lab, stack, declaration, budgets, profile, spectator, against=against)
         machine = _machine(stand)
         chosen, skipped = _choose(stand, only)
-        seconds = sum(experiment().seconds(stand) + stand.startup for experiment in chosen)
+        seconds = sum(_seconds(stand, experiment()) for experiment in chosen)
         spectator.plan([experiment.name() for experiment in chosen], seconds)
         measurements = []
         for experiment in chosen:
@@ -103,6 +103,11 @@ def _choose(stand: Stand, only: Sequence[str]) -> tuple[list[type[Experiment]], 
         else:
             chosen.append(experiment)
     return chosen, skipped
+
+
+def _seconds(stand: Stand, experiment: Experiment) -> float:
+    """How long it takes, with the start of a fresh service where it needs one."""
+    return experiment.seconds(stand) + (0.0 if experiment.gentle else stand.startup)
 
 
 def _doubts(skipped: Sequence[Skipped]) -> list[Verdict]:

@@ -1,8 +1,13 @@
 """Who uses the processors: we and what we started, or others."""
 
+import os
 import subprocess
 import sys
 import time
+from typing import NamedTuple
+
+import psutil
+import pytest
 
 from mainstay.lab.machine import EVERY_S, Machine
 
@@ -45,3 +50,26 @@ def test_before_two_looks_nothing_is_known() -> None:
     machine = Machine()
     assert machine.taken(0.0, time.monotonic()) == 0.0
     assert not machine.busy(0.0, time.monotonic())
+
+
+def test_what_has_given_its_priority_up_takes_nothing_from_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Times(NamedTuple):
+        user: float
+        nice: float
+        system: float
+        idle: float
+
+    def taken(first: Times, last: Times) -> float:
+        looks = iter([first, last])
+        monkeypatch.setattr(psutil, "cpu_times", lambda: next(looks))
+        machine = Machine()
+        time.sleep(EVERY_S)
+        machine.look()
+        return machine.taken(0.0, time.monotonic())
+
+    monkeypatch.setattr(Machine, "_ours", lambda _: iter([0.0]))
+    monkeypatch.setattr(os, "getpriority", lambda *_: 0)
+    assert taken(Times(0.0, 0.0, 0.0, 0.0), Times(0.0, 5.0, 0.0, 5.0)) == 0.0
+    assert taken(Times(0.0, 0.0, 0.0, 0.0), Times(5.0, 0.0, 0.0, 5.0)) == 1.0
+    monkeypatch.setattr(os, "getpriority", lambda *_: 19)  # then we compete with it
+    assert taken(Times(0.0, 0.0, 0.0, 0.0), Times(0.0, 5.0, 0.0, 5.0)) == 1.0

@@ -15,7 +15,7 @@ from mainstay.model.record import Failure
 
 SETTLED_S = 2 * recovery.WIDTH  # of being well
 YOUNG_S = 1.0  # a request that young has not had the time to be answered
-AFTERWARDS_S = 3.0  # for the last answers, the ledger and the alerts, in the plan
+AFTERWARDS_S = 1.5  # for the last answers, the ledger and the alerts, in the plan
 
 
 class FaultExperiment(Experiment):

@@ -84,7 +84,7 @@ class Stand:
         self.notes: list[str] = []
         self.tokens: set[str] = set()  # of the ledger, of all loads so far
         self._callers = 0
-        self.untouched = False  # nothing has been done to the service since it was started
+        self.untouched = True  # nothing has been done to the service since it was started
         self.steady_p95: float | None = None  # as the steady experiment saw it
         self.startup = startup  # seconds that the service took to be ready, the last time
         self.pace = 50.0  # values a second that fill the pools, as seen while learning

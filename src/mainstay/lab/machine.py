@@ -47,6 +47,8 @@ class Machine:
     def _look(self) -> _Look:
         times = psutil.cpu_times()
         idle = times.idle + getattr(times, "iowait", 0.0)
+        if os.getpriority(os.PRIO_PROCESS, 0) <= 0:
+            idle += getattr(times, "nice", 0.0)  # what gave its priority up yields to us
         # Guests are counted in user time already; stolen time is somebody else's, and so in use.
         counted = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         return _Look(time.monotonic(), counted - idle, sum(self._ours()))

@@ -26,7 +26,7 @@ def test_poisson_arrivals_have_the_mean_and_the_spread_of_chance() -> None:
     gaps = [after - before for before, after in itertools.pairwise(due)]
     assert due == sorted(due)
     assert due[-1] < 50
-    assert 9_600 < len(due) < 10_400  # 10,000 and four standard deviations
+    assert len(due) == 10_000
     assert statistics.mean(gaps) == pytest.approx(1 / 200, rel=0.05)
     assert statistics.stdev(gaps) == pytest.approx(1 / 200, rel=0.05)
 

@@ -41,7 +41,7 @@ class ListsBounded(Experiment):
         return "" if self._lists(stand) else "no operation of the load lists anything"
 
     def seconds(self, stand: Stand) -> float:
-        return 6.0
+        return 2.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

@@ -1,7 +1,6 @@
 """The service under expected load."""
 
 from collections.abc import Iterator
-from math import sqrt
 
 from mainstay.evidence import errors, latency
 from mainstay.experiments.base import Experiment
@@ -9,8 +8,6 @@ from mainstay.experiments.checks import integrity
 from mainstay.experiments.stand import Stand
 from mainstay.experiments.trial import Trial
 from mainstay.model.proof import Claim
-
-LUCK = 3.0  # standard deviations: fewer arrivals come once in 700 loads
 
 
 class Steady(Experiment):
@@ -46,7 +43,5 @@ class Steady(Experiment):
 
 
 def _length(stand: Stand) -> float:
-    """Seconds in which enough requests come: the number of random arrivals varies by its square root."""
-    wanted = stand.profile.requests
-    spread = LUCK * sqrt(wanted) if stand.declaration.load.arrivals == "poisson" else 0.0
-    return (wanted + spread) / stand.expected
+    """Seconds in which enough requests come."""
+    return stand.profile.requests / stand.expected

@@ -57,7 +57,7 @@ class AnonymousAccess(Experiment):
         return "" if self._closed(stand) else "every operation is declared public"
 
     def seconds(self, stand: Stand) -> float:
-        return 1.0 + 0.1 * len(self._closed(stand))
+        return 0.5 + 0.02 * len(self._closed(stand))
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

@@ -81,7 +81,7 @@ class MalformedInput(Experiment):
 
     def seconds(self, stand: Stand) -> float:
         operations = 0 if stand.api is None else len(stand.api.operations)
-        return 2.0 + 0.4 * operations
+        return 1.0 + 0.2 * operations
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

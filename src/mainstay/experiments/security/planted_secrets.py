@@ -54,7 +54,7 @@ class PlantedSecrets(Experiment):
         return "no secret is declared, no actor has credentials and there is no database"
 
     def seconds(self, stand: Stand) -> float:
-        return 4.0 + (PATIENCE_S if stand.http_dependencies else 0.0)
+        return 2.0
 
     def run(self, trial: Trial) -> Iterator[Claim]:
         stand = trial.stand

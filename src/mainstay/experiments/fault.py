@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from mainstay.evidence import recovery
-from mainstay.evidence.recovery import Fault
+from mainstay.evidence.recovery import Fault, Recovery
 from mainstay.experiments.base import Experiment
 from mainstay.experiments.checks import integrity, refusals, told
 from mainstay.experiments.stand import Stand
@@ -14,6 +14,7 @@ from mainstay.model.proof import Claim
 from mainstay.model.record import Failure
 
 SETTLED_S = 2 * recovery.WIDTH  # of being well
+LOOKED_EVERY_S = 0.25  # whether it is well: that looks at every request
 YOUNG_S = 1.0  # a request that young has not had the time to be answered
 AFTERWARDS_S = 1.5  # for the last answers, the ledger and the alerts, in the plan
 
@@ -30,6 +31,7 @@ class FaultExperiment(Experiment):
     cuts: ClassVar[bool] = False  # whether callers may lose their connections: their server was killed
 
     settled = False  # nothing that was sent during the fault was waiting any more when the watch ended
+    _looked = 0.0
 
     def inject(self, trial: Trial) -> None:
         """Break it."""
@@ -84,31 +86,35 @@ class FaultExperiment(Experiment):
         now = time.monotonic()
         if trial.stand.profile.longest_watch is None or now - lifted < SETTLED_S:
             return False
-        if trial.waiting_since() < now - YOUNG_S:
+        if now < self._looked + LOOKED_EVERY_S or trial.waiting_since() < now - YOUNG_S:
             return False
-        since = trial.between(began, now)
-        if any(record.failure is Failure.TIMED_OUT for record in since):
+        self._looked = now
+        if any(record.failure is Failure.TIMED_OUT for record in trial.between(began, now)):
             return False
-        return all(record.ok for record in since if record.due >= now - SETTLED_S + YOUNG_S)
+        found = self._recovery(trial, began, lifted, now)
+        return found.seconds is not None and not found.missed
 
     def judge(self, trial: Trial, began: float, lifted: float, until: float) -> Iterator[Claim]:
         """What it shows, for a fault of that stretch and a watch until then."""
         stand = trial.stand
-        found = recovery.recovery(
-            trial.counted,
-            [Fault(began, lifted)],
-            until,
-            stand.budgets,
-            workers=workers(stand),
-            busy=trial.machine.busy,
-            usual=stand.steady_p95,
-        )
+        found = self._recovery(trial, began, lifted, until)
         # Where nothing is waiting any more, no timeout can run out later.
         longest = 0.0 if self.settled else min(stand.declaration.longest_wait, stand.watch - 1)
         yield recovery.claim(found, stand.budgets, stand.standard, longest)
         yield from integrity(trial)
         yield from refusals(trial, began, until, unhandled=self.unhandled, cuts=self.cuts)
         yield from told(trial, began, lifted, self.words(trial))
+
+    def _recovery(self, trial: Trial, began: float, lifted: float, until: float) -> Recovery:
+        return recovery.recovery(
+            trial.counted,
+            [Fault(began, lifted)],
+            until,
+            trial.stand.budgets,
+            workers=workers(trial.stand),
+            busy=trial.machine.busy,
+            usual=trial.stand.steady_p95,
+        )
 
 
 def workers(stand: Stand) -> int:

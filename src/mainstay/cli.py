@@ -331,6 +331,42 @@ def ready(
     return CLEAN if exit_zero and status == FINDINGS else status
 
 
+@cli.command(short_help="Say everything that follows from a specification.")
+@click.argument("spec", type=_FILE)
+@click.option(
+    "--format", "shown", type=_Format("mainstay.reports.dossier"), default="markdown", help="What is printed."
+)
+@click.option(
+    "--output", "folder", type=_FILE, metavar="DIR", help="Write both formats and all files into DIR instead."
+)
+def design(spec: Path, shown: str, folder: Path | None) -> int:
+    """Say everything that follows from SPEC, a specification of about forty lines.
+
+    Every line is derived, with its sum, or assumed, or open. Nothing is started, and nobody is asked.
+    """
+    from mainstay.console import show
+    from mainstay.design import design as dossier_of
+    from mainstay.reports.dossier import formats
+    from mainstay.sources.specification import SpecificationError
+
+    try:
+        found = dossier_of(spec)
+    except SpecificationError as error:
+        raise _Misuse(str(error)) from error
+    except OSError as error:
+        raise _Misuse(f"{spec}: {error.strerror}") from error
+    if folder is None:
+        show(formats()[shown].render(found))
+        return CLEAN
+    texts = {f"DESIGN{form.ENDING}": form.render(found) for form in formats().values()}
+    texts |= {artefact.path: artefact.text for artefact in found.artefacts}
+    _make_folder(folder)
+    for name, text in texts.items():
+        _write(folder / name, text)
+    show(f"{folder}: {', '.join(texts)}\n")
+    return CLEAN
+
+
 @cli.command(short_help="Print the page of a rule.")
 @click.argument("rule")
 def explain(rule: str) -> int:
@@ -501,6 +537,13 @@ def _format_of(path: Path, formats: "Mapping[str, Ending]") -> str:
     if path.suffix not in endings:
         raise _Misuse(f"{path}: its ending has to be one of {', '.join(endings)}")
     return endings[path.suffix]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _Misuse(f"{folder}: it cannot be made: {error.strerror}") from None
 
 
 def _check_folders(paths: Sequence[Path | None]) -> None:

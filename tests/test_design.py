@@ -1,5 +1,6 @@
 """`mainstay design`: from a specification to a dossier and its files."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,13 @@ def test_a_folder_that_cannot_be_made(spec: Path, capsys: pytest.CaptureFixture[
     (spec.parent / "taken").write_text("")
     assert run(["design", str(spec), "--output", str(spec.parent / "taken" / "design")]) == 2
     assert "it cannot be made" in capsys.readouterr().err
+
+
+def test_the_schema_for_editors_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["design", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "A service for Mainstay"
+
+
+def test_without_a_specification_it_says_how(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["design"]) == 2
+    assert "say which specification: mainstay design SPEC" in capsys.readouterr().err

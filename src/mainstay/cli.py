@@ -332,14 +332,17 @@ def ready(
 
 
 @cli.command(short_help="Say everything that follows from a specification.")
-@click.argument("spec", type=_FILE)
+@click.argument("spec", type=_FILE, required=False)
+@click.option(
+    "--schema", "wanted", is_flag=True, help="Print the JSON schema of specifications, for editors."
+)
 @click.option(
     "--format", "shown", type=_Format("mainstay.reports.dossier"), default="markdown", help="What is printed."
 )
 @click.option(
     "--output", "folder", type=_FILE, metavar="DIR", help="Write both formats and all files into DIR instead."
 )
-def design(spec: Path, shown: str, folder: Path | None) -> int:
+def design(spec: Path | None, wanted: bool, shown: str, folder: Path | None) -> int:
     """Say everything that follows from SPEC, a specification of about forty lines.
 
     Every line is derived, with its sum, or assumed, or open. Nothing is started, and nobody is asked.
@@ -348,7 +351,15 @@ def design(spec: Path, shown: str, folder: Path | None) -> int:
     from mainstay.design import design as dossier_of
     from mainstay.reports.dossier import formats
     from mainstay.sources.specification import SpecificationError
+    from mainstay.sources.specification.schema import schema
 
+    if wanted:
+        import json
+
+        show(json.dumps(schema(), indent=2) + "\n")
+        return CLEAN
+    if spec is None:
+        raise _Misuse("say which specification: mainstay design SPEC")
     try:
         found = dossier_of(spec)
     except SpecificationError as error:

@@ -38,6 +38,12 @@ SECTIONS: list[Broken] = [
     ("data_loss: 0s", "dataloss: 0s", 5, "did you mean `data_loss`?"),
 ]
 AMOUNTS: list[Broken] = [
+    (
+        "critical: true,",
+        "critical: true, limit: 5,",
+        34,
+        "`5` is no amount here; write a number and one of /s",
+    ),
     ("p95: 200ms", "p95: 200", 5, "`200` is no amount here; write a number and one of ms, s"),
     ("p95: 200ms", "p95: fast", 5, "`fast` is no amount here"),
     ("availability: 99.9%", "availability: 0.999", 5, "write a number and one of %: `99.9%`"),
@@ -51,6 +57,19 @@ AMOUNTS: list[Broken] = [
     ("budget: {p95: 50ms}", "budget: {p95: 50}", 37, "`50` is no amount here"),
 ]
 FIELDS: list[Broken] = [
+    (
+        "text(128) secret ",
+        "text(128) hashed unique ",
+        15,
+        "and what is stored so cannot be compared",
+    ),
+    (
+        "text(128) secret ",
+        "text(128) hashed secret ",
+        15,
+        "(it can be read back) and hashed (it cannot)",
+    ),
+    ("creates: Refund,", "creates: Refund, takes: {pin: txt(4)},", 35, "did you mean `text`?"),
     (
         "amount: money > 0\n    card",
         "amount: monney > 0\n    card",

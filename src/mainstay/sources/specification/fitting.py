@@ -49,10 +49,11 @@ class _Entity:
             self._check_rule(rule)
 
     def _check_field(self, field: Field) -> None:
-        if field.secret and field.unique:
-            said = (
-                f"`{field.name}` is secret, and what is stored encrypted cannot be compared; drop `unique`."
-            )
+        if (field.secret or field.hashed) and field.unique:
+            how = "secret, and what is stored encrypted" if field.secret else "hashed, and what is stored so"
+            self._faults.add(field.location, f"`{field.name}` is {how} cannot be compared; drop `unique`.")
+        if field.secret and field.hashed:
+            said = f"`{field.name}` is secret (it can be read back) and hashed (it cannot); keep one."
             self._faults.add(field.location, said)
         if field.optional and field.default is not None:
             said = f"`{field.name}` is optional and has a default; it can only be one of both."
@@ -223,7 +224,7 @@ class _Operation:
                 self._faults.unknown(
                     self._operation.location, f"field of {entity.name}", name, (*names, *OWN)
                 )
-            elif field is not None and field.secret:
+            elif field is not None and (field.secret or field.hashed):
                 said = f"`{name}` is secret, and a list by it would tell it; leave it out."
                 self._faults.add(self._operation.location, said)
         for name in self._operation.takes:

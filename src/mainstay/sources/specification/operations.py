@@ -4,17 +4,30 @@ import re
 
 from msgspec import Struct
 
-from mainstay.model.specification import Grant, Operation
+from mainstay.model.specification import Field, Grant, Operation
 from mainstay.sources.specification.amounts import rate, seconds
 from mainstay.sources.specification.faults import Faults
-from mainstay.sources.specification.fields import NAME
+from mainstay.sources.specification.fields import NAME, field
 from mainstay.sources.specification.nodes import Node, Table, Text
 from mainstay.sources.specification.phrases import Phrase
 from mainstay.sources.specification.tables import Keys
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEEDS = ("creates", "reads", "lists", "changes", "removes")
-KEYS = (*METHODS, "by", *DEEDS, "locks", "moves", "takes", "calls", "emits", "critical", "budget", "load")
+KEYS = (
+    *METHODS,
+    "by",
+    *DEEDS,
+    "locks",
+    "moves",
+    "takes",
+    "calls",
+    "emits",
+    "critical",
+    "budget",
+    "load",
+    "limit",
+)
 PATH = re.compile(r"/(?:[a-z0-9_-]+|\{[a-z][a-z0-9_]*\})(?:/(?:[a-z0-9_-]+|\{[a-z][a-z0-9_]*\}))*")
 WRITING = ("creates", "changes", "removes", "moves")
 
@@ -48,6 +61,8 @@ def operation(name: Text, node: Node, faults: Faults) -> Operation | None:
     listed, list_by = _list(keys)
     own = _amounts(keys)
     locks = keys.text("locks", like="charge")
+    limit = keys.text("limit", like="10/min")
+    takes, inputs = _takes(keys, faults)
     return Operation(
         name.value,
         name.location,
@@ -62,7 +77,9 @@ def operation(name: Text, node: Node, faults: Faults) -> Operation | None:
         list_by=list_by,
         locks=locks.value if locks is not None else "",
         moves=moved,
-        takes=tuple(text.value for text in keys.texts("takes")),
+        takes=takes,
+        inputs=inputs,
+        limit=rate(limit, faults) if limit is not None else None,
         calls=tuple(text.value for text in keys.texts("calls")),
         emits=tuple(text.value for text in keys.texts("emits")),
         critical=keys.flag("critical"),
@@ -126,6 +143,21 @@ def _moves(keys: Keys) -> tuple[tuple[str, str], ...]:
             continue
         found.append((what.value, state.value))
     return tuple(found)
+
+
+def _takes(keys: Keys, faults: Faults) -> tuple[tuple[str, ...], tuple[Field, ...]]:
+    """Names of fields, or a phrase for each of what is not stored as it comes."""
+    node = keys.table.get("takes")
+    if not isinstance(node, Table):
+        return tuple(text.value for text in keys.texts("takes")), ()
+    found: list[Field] = []
+    for key, value in node.items:
+        if not isinstance(value, Text):
+            said = f"`{key.value}` is described by a phrase: `takes: {{password: text(200) secret}}`."
+            faults.add(key.location, said)
+        elif (one := field(key, Phrase(value), (), faults)) is not None:
+            found.append(one)
+    return (), tuple(found)
 
 
 def _check_method(keys: Keys, method: str, deeds: dict[str, str], moved: bool) -> None:

@@ -100,10 +100,12 @@ def _need() -> dict[str, Any]:
 def _operation() -> dict[str, Any]:
     keys: dict[str, Any] = {method: _like(operations.PATH.pattern) for method in operations.METHODS}
     keys |= {deed: _text() for deed in operations.DEEDS}
-    keys |= {name: _words() for name in ("moves", "takes", "calls", "emits")}
+    keys |= {name: _words() for name in ("moves", "calls", "emits")}
     keys |= {
         "by": _words(rf"{NAME.pattern}( with {NAME.pattern})?", "shop with charge"),
+        "takes": {"anyOf": [*_words()["anyOf"], _named(NAME.pattern, _text())]},
         "locks": _text(),
+        "limit": _amount(RATES),
         "critical": {"type": "boolean"},
         "budget": _table({"p95": _amount(TIMES)}),
         "load": _load(),

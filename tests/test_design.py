@@ -70,3 +70,8 @@ def test_the_schema_for_editors_is_printed(capsys: pytest.CaptureFixture[str]) -
 def test_without_a_specification_it_says_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["design"]) == 2
     assert "say which specification: mainstay design SPEC" in capsys.readouterr().err
+
+
+def test_the_name_of_a_starter_does_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["design", "bookings"]) == 0
+    assert capsys.readouterr().out.startswith("# bookings\n\nBook rooms, and no room twice.\n")

@@ -343,7 +343,7 @@ def ready(
     "--output", "folder", type=_FILE, metavar="DIR", help="Write both formats and all files into DIR instead."
 )
 def design(spec: Path | None, wanted: bool, shown: str, folder: Path | None) -> int:
-    """Say everything that follows from SPEC, a specification of about forty lines.
+    """Say everything that follows from SPEC, a specification of about forty lines or the name of a starter.
 
     Every line is derived, with its sum, or assumed, or open. Nothing is started, and nobody is asked.
     """

@@ -14,20 +14,8 @@ from mainstay.sources.specification.tables import Keys
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DEEDS = ("creates", "reads", "lists", "changes", "removes")
-KEYS = (
-    *METHODS,
-    "by",
-    *DEEDS,
-    "locks",
-    "moves",
-    "takes",
-    "calls",
-    "emits",
-    "critical",
-    "budget",
-    "load",
-    "limit",
-)
+DETAILS = ("locks", "moves", "takes", "calls", "emits", "critical", "budget", "load", "limit")
+KEYS = (*METHODS, "by", *DEEDS, *DETAILS)
 PATH = re.compile(r"/(?:[a-z0-9_-]+|\{[a-z][a-z0-9_]*\})(?:/(?:[a-z0-9_-]+|\{[a-z][a-z0-9_]*\}))*")
 WRITING = ("creates", "changes", "removes", "moves")
 

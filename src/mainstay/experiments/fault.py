@@ -15,7 +15,7 @@ from mainstay.model.record import Failure
 
 SETTLED_S = 2 * recovery.WIDTH  # of being well
 LOOKED_EVERY_S = 0.25  # whether it is well: that looks at every request
-YOUNG_S = 1.0  # a request that young has not had the time to be answered
+YOUNG_S = 1.0  # a request that young may not have been answered yet, and then says nothing
 AFTERWARDS_S = 1.5  # for the last answers, the ledger and the alerts, in the plan
 
 
@@ -73,7 +73,7 @@ class FaultExperiment(Experiment):
             lifted = time.monotonic()
         trial.doing("watching it come back")
         self.settled = trial.until(lambda: self._settled(trial, began, lifted), watch)
-        until = time.monotonic()
+        until = time.monotonic() - (YOUNG_S if self.settled else 0.0)
         trial.finish()
         yield from self.judge(trial, began, lifted, until)
 
@@ -91,7 +91,7 @@ class FaultExperiment(Experiment):
         self._looked = now
         if any(record.failure is Failure.TIMED_OUT for record in trial.between(began, now)):
             return False
-        found = self._recovery(trial, began, lifted, now)
+        found = self._recovery(trial, began, lifted, now - YOUNG_S)
         return found.seconds is not None and not found.missed
 
     def judge(self, trial: Trial, began: float, lifted: float, until: float) -> Iterator[Claim]:

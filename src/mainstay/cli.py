@@ -378,6 +378,29 @@ def design(spec: Path | None, wanted: bool, shown: str, folder: Path | None) -> 
     return CLEAN
 
 
+@cli.command(short_help="Turn a sentence into a specification, by a printed grammar.")
+@click.argument("sentence", required=False, default="")
+@click.option("--grammar", "wanted", is_flag=True, help="Print the grammar: every word that is known.")
+def ask(sentence: str, wanted: bool) -> int:
+    """Turn SENTENCE into a specification, with what was assumed and what is open.
+
+    A word that could matter and that nobody knows is never guessed: then the status is 2. No model is called.
+    """
+    from mainstay.asking import NotUnderstood, answer
+    from mainstay.asking.grammar import printed
+    from mainstay.asking.printing import text
+    from mainstay.console import show
+
+    if wanted:
+        show(printed())
+        return CLEAN
+    try:
+        show(text(answer(sentence)))
+    except NotUnderstood as error:
+        raise _Misuse(f"that is not understood: {error}. mainstay ask --grammar lists every word.") from error
+    return CLEAN
+
+
 @cli.command(short_help="Print the page of a rule.")
 @click.argument("rule")
 def explain(rule: str) -> int:

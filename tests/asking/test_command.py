@@ -36,7 +36,7 @@ def test_verbs_for_what_is_there_name_the_command(capsys: pytest.CaptureFixture[
     [
         ("a blockchain for cats", "`blockchain`, `cats`: nothing is known by that name"),
         ("payments and bookings", "that is 2 services (payments, bookings): ask for one at a time"),
-        ("a payment API with a p95 of 10 rps", "10 rps is no p95: that is a rate"),
+        ("a payment API with a p95 of 10 rps", "10 rps is no p95: that is a time"),
         ("payments at 5 rps and 6 rps", "expected is said twice: 5 rps and 6 rps"),
         ("review my code at 5 rps", "amounts belong into the configuration"),
         ("a payment API with a hotel", "`hotel` is no part of payments"),

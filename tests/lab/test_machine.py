@@ -46,6 +46,33 @@ def test_what_we_started_is_ours_and_what_others_started_is_theirs() -> None:
     assert 0.05 < with_theirs <= 1.0
 
 
+def test_on_a_full_machine_a_little_taken_is_missing_and_on_an_idle_one_it_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Times(NamedTuple):
+        user: float
+        system: float
+        idle: float
+
+    def busy(used: float, ours: float) -> bool:
+        cores = psutil.cpu_count() or 1
+        now = time.monotonic()
+        monkeypatch.setattr(psutil, "cpu_times", lambda: Times(0.0, 0.0, 0.0))
+        monkeypatch.setattr(Machine, "_ours", lambda _: iter([0.0]))
+        machine = Machine()
+        time.sleep(EVERY_S)
+        seconds = (time.monotonic() - now) * cores
+        monkeypatch.setattr(psutil, "cpu_times", lambda: Times(used * seconds, 0.0, 0.0))
+        monkeypatch.setattr(Machine, "_ours", lambda _: iter([ours * seconds]))
+        machine.look()
+        return machine.busy(now, time.monotonic())
+
+    assert busy(used=1.0, ours=0.85)
+    assert not busy(used=1.0, ours=1.0)
+    assert not busy(used=0.8, ours=0.65)
+    assert busy(used=0.8, ours=0.4)
+
+
 def test_before_two_looks_nothing_is_known() -> None:
     machine = Machine()
     assert machine.taken(0.0, time.monotonic()) == 0.0

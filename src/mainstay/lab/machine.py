@@ -10,6 +10,8 @@ from msgspec import Struct
 
 EVERY_S = 0.4  # between two looks: a look costs some milliseconds
 BUSY = 0.25  # of all cores: with so much taken by others, a service that needs the rest is slower than it is
+FULL = 0.95  # of all cores in use: whatever others take then, the service goes without
+SOME = 0.08  # of all cores: less is the system's own work
 
 
 class _Look(Struct, frozen=True):
@@ -32,17 +34,23 @@ class Machine:
 
     def taken(self, start: float, end: float) -> float:
         """The share of all cores that others used then, by monotonic times; 0 to 1."""
-        inside = [look for look in self._looks if start - EVERY_S <= look.at <= end + EVERY_S]
-        if len(inside) < 2:
-            return 0.0
-        first, last = inside[0], inside[-1]
-        seconds = (last.at - first.at) * self._cores
-        others = (last.all - first.all) - (last.ours - first.ours)
-        return min(1.0, max(0.0, others / seconds))
+        return self._shares(start, end)[1]
 
     def busy(self, start: float, end: float) -> bool:
         """Whether others used so much that slowness then tells nothing of the service."""
-        return self.taken(start, end) >= BUSY
+        used, taken = self._shares(start, end)
+        return taken >= (SOME if used >= FULL else BUSY)
+
+    def _shares(self, start: float, end: float) -> tuple[float, float]:
+        """The shares of all cores that were in use, and in use by others."""
+        inside = [look for look in self._looks if start - EVERY_S <= look.at <= end + EVERY_S]
+        if len(inside) < 2:
+            return 0.0, 0.0
+        first, last = inside[0], inside[-1]
+        seconds = (last.at - first.at) * self._cores
+        used = last.all - first.all
+        others = used - (last.ours - first.ours)
+        return used / seconds, min(1.0, max(0.0, others / seconds))
 
     def _look(self) -> _Look:
         times = psutil.cpu_times()

@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 class Event:
     """One thing that a guard did: `kind` of guard, its `name`, `what` happened, and how much of it.
 
-    `kind` is "breaker", "limiter", "bulkhead", "budget", "deadline", "retry", "idempotency", "outbox" or
-    "rate"; what each tells is on its page.
+    `kind` is "breaker", "limiter", "bulkhead", "budget", "deadline", "retry", "idempotency", "outbox",
+    "rate", "health" or "shedding"; what each tells is on its page.
     """
 
     kind: str

@@ -58,6 +58,13 @@ AMOUNTS: list[Broken] = [
 ]
 FIELDS: list[Broken] = [
     (
+        "amount: money > 0\n    card",
+        "amount: money default ten\n    card",
+        14,
+        "`ten` is no money; write `default 0`",
+    ),
+    ("email personal keep 24mo", "email default x", 16, "a default makes no sense for email; leave it out"),
+    (
         "text(128) secret ",
         "text(128) hashed unique ",
         15,
@@ -106,6 +113,12 @@ FIELDS: list[Broken] = [
     ("  Refund:", "  refund:", 19, "`refund` is no name for an entity; write a capital first"),
 ]
 RULES: list[Broken] = [
+    (
+        "rule: sum(amount) by charge <= charge.amount",
+        "pin: text(9) secret\n    rule: unique pin",
+        23,
+        "no rule can be",
+    ),
     ("sum(amount) by", "sum(amont) by", 22, "no field of Refund `amont`; did you mean `amount`?"),
     ("sum(amount) by", "sum(charge) by", 22, "`charge` is a reference, and only numbers and money add up"),
     ("by charge <= charge.amount", "<= charge.amount", 22, "put `by charge` behind it"),

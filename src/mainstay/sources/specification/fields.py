@@ -18,7 +18,7 @@ TYPES = ("text(N)", *PLAIN, "enum(a, b)", "the name of an entity")
 MARKS = ("unique", "optional", "secret", "hashed", "personal", "keep", "default", *SIGNS)
 LONGEST = 10_000  # characters; what is longer is a document, and belongs elsewhere
 NUMBERS = (FieldKind.INTEGER, FieldKind.MONEY)
-RESERVED = ("created_at", "updated_at", "tenant_id")  # every row has them
+RESERVED = ("created_at", "tenant_id")  # every row has them
 
 
 def field(name: Text, phrase: Phrase, entities: Sequence[str], faults: Faults) -> Field | None:
@@ -154,8 +154,25 @@ def _limit(found: Field, operator: str, phrase: Phrase, faults: Faults) -> Limit
     return Limit(operator, value.value)
 
 
+DEFAULTS = {  # what a default looks like, by its kind
+    FieldKind.INTEGER: (re.compile(r"-?\d+"), "0"),
+    FieldKind.MONEY: (re.compile(r"-?\d+"), "0"),
+    FieldKind.BOOLEAN: (re.compile(r"true|false"), "false"),
+    FieldKind.TIME: (re.compile(r"now"), "now"),
+    FieldKind.DATE: (re.compile(r"\d{4}-\d\d-\d\d"), "2026-01-31"),
+}
+NEVER = (FieldKind.UUID, FieldKind.REFERENCE, FieldKind.EMAIL, FieldKind.URL)
+
+
 def _default(found: Field, phrase: Phrase, faults: Faults) -> str | None:
     value = phrase.take()
+    if found.kind in NEVER:
+        faults.add(value.location, f"a default makes no sense for {found.kind}; leave it out.")
+        return None
+    shape, example = DEFAULTS.get(found.kind, (None, ""))
+    if shape is not None and not shape.fullmatch(value.value):
+        faults.add(value.location, f"`{value.value}` is no {found.kind}; write `default {example}`.")
+        return None
     if found.kind is FieldKind.ENUM and value.value not in found.values:
         faults.unknown(value.location, "value of this enum", value.value, found.values)
         return None

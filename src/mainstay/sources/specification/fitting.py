@@ -134,6 +134,9 @@ class _Entity:
         found = self._entity.field(name)
         if found is None:
             self._faults.unknown(rule.location, f"field of {self._entity.name}", name, self._names)
+        elif found.secret or found.hashed:
+            said = f"`{name}` is stored so that the database cannot read it, and no rule can be kept over it"
+            self._faults.add(rule.location, f"{said}; drop the rule, or store it plainly.")
         return found
 
 

@@ -3,7 +3,7 @@
 python scripts/print_docs.py            write them
 python scripts/print_docs.py --picture  also take docs/review.png anew (needs Chromium)
 
-`docs/knowledge.md` is printed whole.  In `README.md` and `docs/prove.md`, what stands between
+`docs/knowledge.md` is printed whole.  In the pages of `PRINTED`, what stands between
 `<!-- printed: NAME -->` and `<!-- end -->` is.  A test fails when the pages differ from what is printed here.
 """
 
@@ -21,15 +21,18 @@ from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
+from mainstay.asking.grammar import printed
 from mainstay.experiments.base import Experiment
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.model import effect, library
 from mainstay.model.finding import Analysis
 from mainstay.rules.catalogue import all_rules
+from mainstay.starters import starter
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAWED = "examples/payments_flawed"
 PICTURE = "docs/review.png"
+PRINTED = ("README.md", "docs/prove.md", "docs/specification.md")  # pages with parts that are printed
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -47,11 +50,11 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Every page with printed parts, as it should be."""
-    filled = {name: readme((ROOT / name).read_text()) for name in ("README.md", "docs/prove.md")}
+    filled = {name: readme((ROOT / name).read_text()) for name in PRINTED}
     return {**filled, "docs/knowledge.md": knowledge_page()}
 
 
-# --- README.md and docs/prove.md ------------------------------------------------------------------
+# --- pages with printed parts ---------------------------------------------------------------------
 
 
 def readme(text: str) -> str:
@@ -74,6 +77,16 @@ def rule_table() -> str:
             for rule in sorted(rules, key=lambda rule: (-rule.severity, rule.name()))
         )
     return "\n".join(rows) + "\n"
+
+
+def a_starter(name: str) -> str:
+    """A specification that comes with Mainstay."""
+    return f"```yaml\n{starter(name)}```\n"
+
+
+def words_of_ask() -> str:
+    """Every word that `mainstay ask` knows."""
+    return f"```console\n$ mainstay ask --grammar\n{printed()}```\n"
 
 
 def first_finding() -> str:
@@ -110,6 +123,8 @@ def experiment_list() -> str:
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
+    "the payments starter": lambda: a_starter("payments"),
+    "the words of ask": words_of_ask,
     "the rules": rule_table,
     "the first finding": first_finding,
     "the experiments": experiment_list,

@@ -23,6 +23,7 @@ from mainstay.configuration import Configuration, read_configuration
 from mainstay.knowledge import load_knowledge
 from mainstay.reports import formats
 from mainstay.rules.catalogue import all_rules
+from mainstay.starters import starter
 
 Tree = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -90,7 +91,7 @@ def commands() -> Iterator[tuple[str, str]]:
 # --- what is printed from the code ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/knowledge.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/knowledge.md", "docs/specification.md"])
 def test_what_is_printed_from_the_code_is_up_to_date(name: str) -> None:
     assert (ROOT / name).read_text() == print_docs.pages()[name], "`make docs` prints it anew"
 
@@ -114,12 +115,12 @@ def test_commands_can_be_typed_as_they_stand(
         shown = CliRunner().invoke(cli, [arguments[0], "--help"]).output
         assert all(word in shown for word in arguments if word.startswith("--"))
     elif program == "mainstay":
-        folder = tree({"path/to/backend/app.py": "x = 1\n"})
+        folder = tree({"path/to/backend/app.py": "x = 1\n", "spec.yaml": starter("payments")})
         (folder / "examples").symlink_to(ROOT / "examples")
         if "--baseline" in arguments:
             (folder / "mainstay-baseline.json").write_text('{"findings": []}')
         monkeypatch.chdir(folder)
-        assert run(arguments) in (0, 1)
+        assert run(arguments[: arguments.index(">")] if ">" in arguments else arguments) in (0, 1)
     elif program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif Path(program).name in ("python", "pytest"):
@@ -128,7 +129,7 @@ def test_commands_can_be_typed_as_they_stand(
         assert command.startswith(FOR_PEOPLE), f"{document}: no test knows `{command}`"
 
 
-@pytest.mark.parametrize("command", ["review", "prove", "ready", "map", "explain", "rules"])
+@pytest.mark.parametrize("command", ["review", "prove", "ready", "design", "ask", "map", "explain", "rules"])
 def test_the_readme_names_every_command(command: str) -> None:
     assert f"mainstay {command}" in (ROOT / "README.md").read_text()
 

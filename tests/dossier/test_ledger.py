@@ -18,7 +18,10 @@ def test_each_assumption_says_what_changes_if_it_is_wrong() -> None:
 
 def test_where_all_is_said_nothing_is_assumed() -> None:
     found = assumptions.chapter(read(PAYMENTS, "p.yaml"))
-    assert (found.lead, found.parts) == ("Nothing: the specification says it all.", ())
+    assert (found.lead, found.parts) == (
+        "The specification says all that it can; what was assumed beside it follows.",
+        (),
+    )
 
 
 def test_a_service_that_says_no_load_is_a_small_one() -> None:

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from typing import Protocol, cast
 
+from mainstay.dossier.gathering import gathered
 from mainstay.model.dossier import Chapter, Dossier
 from mainstay.model.specification import Specification
 
@@ -26,4 +27,4 @@ def dossier(specification: Specification) -> Dossier:
     modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
     found = [cast(ChapterModule, module) for module in modules if hasattr(module, "PLACE")]
     ordered = sorted(found, key=lambda module: module.PLACE)
-    return Dossier(specification, tuple(module.chapter(specification) for module in ordered))
+    return Dossier(specification, gathered([module.chapter(specification) for module in ordered]))

@@ -22,7 +22,12 @@ def chapter(specification: Specification) -> Chapter:
     rows = tuple(_row(assumption) for assumption in specification.assumptions)
     lead = "The specification does not say these. Write them into it, and the dossier is made anew."
     if not rows:
-        return Chapter("assumptions", "What was assumed", "Nothing: the specification says it all.", ())
+        return Chapter(
+            "assumptions",
+            "What was assumed",
+            "The specification says all that it can; what was assumed beside it follows.",
+            (),
+        )
     grid = Grid(("key", "taken", "why", "what changes if it is wrong"), rows)
     return Chapter("assumptions", "What was assumed", lead, (grid,))
 

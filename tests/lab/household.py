@@ -62,10 +62,9 @@ def populate(lab: Lab, token: str) -> int:
     return port
 
 
-def guardians() -> tuple[int, int]:
-    """The pids of our keeper and our warden."""
-    known = table()
-    warden = next(one.pid for one in known.values() if one.parent == os.getpid() and one.session == one.pid)
+def guardians(lab: Lab) -> tuple[int, int]:
+    """The pids of its keeper and its warden: other tests may have left children of ours behind."""
+    known, warden = table(), lab._guardian.pid
     keeper = next(one.pid for one in descendants(warden, known) if one.session == warden)
     return keeper, warden
 
@@ -82,7 +81,7 @@ def main() -> None:
     token = sys.argv[1]
     with Lab() as lab:
         port = populate(lab, token)
-        keeper, warden = guardians()
+        keeper, warden = guardians(lab)
         told = {"folder": str(lab.folder), "port": port, "keeper": keeper, "warden": warden}
         sys.stdout.write(f"{json.dumps(told)}\n")
         sys.stdout.flush()

@@ -197,7 +197,9 @@ def test_on_sigterm_the_server_is_unready_first_serves_on_and_then_ends(tmp_path
         port = free.getsockname()[1]
     (tmp_path / "service.py").write_text(SERVICE)
     process = subprocess.Popen(
-        [sys.executable, tmp_path / "service.py", str(port)], stdout=subprocess.PIPE, env=os.environ
+        [sys.executable, tmp_path / "service.py", str(port)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     try:
         _until(lambda: _status(port, "/readyz") == 200)
@@ -212,7 +214,7 @@ def test_on_sigterm_the_server_is_unready_first_serves_on_and_then_ends(tmp_path
         assert out == b"closed\n"
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def _until(true: Callable[[], bool]) -> None:

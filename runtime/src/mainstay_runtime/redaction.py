@@ -45,7 +45,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _TAIL = re.compile(r"(?:_?\d+|_(?:hash|digest|confirm|confirmation|repeat|again|plain|value|header))+$")
 # Possessive quantifiers: a long text without a match costs no more than reading it.
 _NAME = re.compile(
-    r"""(?<![\w-])([A-Za-z_]\w*+(?:-\w++)*+)(?:\\?["'])?\]?(?:\s*+(?:[:=]{1,2}>?|->)\s*+|(?<=["']),\s*+(?=b?["']))""",
+    r"""(?<![\w-])([A-Za-z_]\w*+(?:-\w++)*)(?:\\?["'])?\]?(?:\s*+(?:[:=]{1,2}>?|->)\s*+|(?<=["']),\s*+(?=b?["']))""",
     re.ASCII,
 )
 _SCHEME = re.compile(r"(?:bearer|basic|digest|token)\s++", re.IGNORECASE)

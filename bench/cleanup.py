@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
 from tests.prove.site import Site, site
 
 SERVICE = Path(__file__).parents[1] / "examples/payments"

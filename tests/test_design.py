@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.sources.specification.texts import PAYMENTS
 
 from mainstay.cli import run
+from tests.sources.specification.texts import PAYMENTS
 
 BROKEN = PAYMENTS.replace("timeout: 2s", "timeout: 2").replace("text(64)", "text")
 CONTRARY = PAYMENTS.replace("when_down: accept and settle later", "when_down: refuse")

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import msgspec
 import pytest
 from click.testing import CliRunner
-from scripts import print_docs
-from tests.reports import fake
 
 from mainstay import reports
 from mainstay.cli import cli, run
@@ -24,6 +22,8 @@ from mainstay.knowledge import load_knowledge
 from mainstay.reports import formats
 from mainstay.rules.catalogue import all_rules
 from mainstay.starters import starter
+from scripts import print_docs
+from tests.reports import fake
 
 Tree = Callable[[Mapping[str, str | bytes]], Path]
 

@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from scripts import print_docs
-from tests.lab.load.scripted import Heard, Reply, Scripted
-from tests.test_docs import ROOT, example
 
 from mainstay.cli import prove
 from mainstay.configuration import declaration, read_configuration
@@ -22,6 +19,9 @@ from mainstay.lab.load.templates import check
 from mainstay.lab.load.tokens import MAKERS
 from mainstay.model.service import Declaration
 from mainstay.rules.catalogue import all_rules
+from scripts import print_docs
+from tests.lab.load.scripted import Heard, Reply, Scripted
+from tests.test_docs import ROOT, example
 
 Tree = Callable[[Mapping[str, str | bytes]], Path]
 

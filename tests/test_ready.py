@@ -5,14 +5,14 @@ import re
 
 import msgspec
 import pytest
-from tests.gates import fake
-from tests.reports.proof import fake as proofs
 
 from mainstay.budgets import STANDARD
 from mainstay.model.gate import Readiness
 from mainstay.model.proof import Subject, Verdict
 from mainstay.ready import exit_status, gates, ready
 from mainstay.reports import readiness_json, readiness_text
+from tests.gates import fake
+from tests.reports.proof import fake as proofs
 
 
 def test_the_whole_is_no_better_than_its_worst_gate() -> None:

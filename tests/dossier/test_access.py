@@ -1,11 +1,10 @@
 """The matrix of operations and callers."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.access import chapter
 from mainstay.model.dossier import Grid, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _grid(text: str) -> Grid:

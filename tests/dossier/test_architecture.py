@@ -1,10 +1,9 @@
 """What there is: callers on one side, what the service leans on at the other."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.architecture import chapter
 from mainstay.model.dossier import Arrow, Box, Grid, Picture
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def test_the_picture_has_everyone_in_it() -> None:

@@ -1,11 +1,10 @@
 """The arithmetic is told with its sums, and what was assumed with what changes if it is wrong."""
 
-from tests.sources.specification.texts import PAYMENTS
-
 from mainstay.dossier.capacity import chapter
 from mainstay.model.dossier import Grid, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import PAYMENTS
 
 
 def test_every_line_says_where_it_comes_from() -> None:

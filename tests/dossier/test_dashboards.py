@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.dossier.dashboards import PLACE, chapter
 from mainstay.model.dossier import Artefact, Grid, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 @pytest.mark.parametrize("spec", [PAYMENTS, BOOKINGS])

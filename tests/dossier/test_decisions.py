@@ -1,11 +1,10 @@
 """Short records of the decisions."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.decisions import RECORDS, WHY, chapter
 from mainstay.model.dossier import Grid, Statements
 from mainstay.plan.choices import Subject
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _records(text: str) -> list[Statements]:

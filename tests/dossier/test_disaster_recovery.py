@@ -1,11 +1,10 @@
 """Backups and the way back in words, and the page for that night."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.disaster_recovery import chapter, page
 from mainstay.model.dossier import Artefact, Grid, Statement, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _page(text: str) -> str:

@@ -1,11 +1,10 @@
 """The failure modes in words, each with its sum and its origin."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.failure_modes import chapter
 from mainstay.model.dossier import Chapter, Grid, Row, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _chapter(text: str) -> Chapter:

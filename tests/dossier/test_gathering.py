@@ -1,12 +1,11 @@
 """All that is assumed and all that is open can be read in one place."""
 
-from tests.sources.specification.texts import PAYMENTS
-
 from mainstay.dossier import dossier
 from mainstay.dossier.gathering import gathered
 from mainstay.model.dossier import Chapter, Grid, Row, Statement, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import PAYMENTS
 
 ASSUMED = Statement("It takes 10 ms.", Origin.ASSUMED, "twice that needs twice as many")
 OPEN = Row(("`mail`", "who runs it?"), Origin.OPEN, "nobody says it")

@@ -1,11 +1,10 @@
 """The chapter on what can be asked of the service."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.interface import chapter
 from mainstay.model.dossier import Artefact, Grid, Statement, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def grids(text: str) -> dict[str, Grid]:

@@ -1,11 +1,10 @@
 """What was assumed, and what only the owner can answer."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier import assumptions, questions
 from mainstay.model.dossier import Grid, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def test_each_assumption_says_what_changes_if_it_is_wrong() -> None:

@@ -1,13 +1,13 @@
 """Objectives and alerts as a person reads them."""
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.dossier.objectives import PLACE, chapter
 from mainstay.lab.paging.rules import parse_rules
 from mainstay.model.dossier import Artefact, Chapter, Grid, Row, Statement, Statements
 from mainstay.model.proof import Origin
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def made(spec: str = PAYMENTS) -> Chapter:

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.dossier.runbooks import chapter, page
 from mainstay.model.dossier import Artefact, Grid
 from mainstay.plan.alerts import alerts
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _page(text: str) -> str:

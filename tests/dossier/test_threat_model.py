@@ -1,12 +1,11 @@
 """The threats in words."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.dossier.threat_model import DANGERS, chapter
 from mainstay.model.dossier import Grid, Statements
 from mainstay.model.proof import Origin
 from mainstay.plan.threats import Side, Stride
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def test_every_threat_has_words() -> None:

@@ -1,10 +1,10 @@
 """The claim about failed requests."""
 
 from msgspec.structs import replace
-from tests.evidence.loads import BUDGETS, failing, record, steady
 
 from mainstay.evidence import errors
 from mainstay.model.proof import Subject, Verdict
+from tests.evidence.loads import BUDGETS, failing, record, steady
 
 
 def test_enough_clean_requests_pass_and_the_bound_is_said() -> None:

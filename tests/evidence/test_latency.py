@@ -2,12 +2,12 @@
 
 import pytest
 from msgspec.structs import replace
-from tests.evidence.loads import BUDGETS, record, steady
 
 from mainstay.evidence import latency
 from mainstay.evidence.lag import lag_p99, late
 from mainstay.model.proof import Verdict
 from mainstay.model.record import Failure
+from tests.evidence.loads import BUDGETS, record, steady
 
 
 def test_a_p95_passes_when_even_its_upper_bound_is_in_the_budget() -> None:

@@ -3,13 +3,13 @@
 import random
 
 import pytest
-from tests.evidence.loads import BUDGETS, failing, record, steady
 
 from mainstay.budgets import STANDARD
 from mainstay.evidence.recovery import Fault, Recovery, State, claim, recovery
 from mainstay.model.budget import Budgets
 from mainstay.model.proof import Verdict
 from mainstay.model.record import Failure, Record
+from tests.evidence.loads import BUDGETS, failing, record, steady
 
 FAULT = Fault(start=110.0, lifted=115.0)
 UNTIL = 180.0

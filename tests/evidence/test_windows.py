@@ -3,10 +3,10 @@
 from itertools import pairwise
 
 import pytest
-from tests.evidence.loads import failing, record, steady
 
 from mainstay.evidence.windows import bars, tallies, windows
 from mainstay.model.record import Failure
+from tests.evidence.loads import failing, record, steady
 
 
 def test_every_request_that_counts_is_in_one_window() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exports import shop
 
 from mainstay.budgets import STANDARD
 from mainstay.exports import exports
 from mainstay.exports.mix import mix
 from mainstay.model.service import Declaration
+from tests.exports import shop
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = {

@@ -5,9 +5,8 @@ import re
 import threading
 from collections import Counter
 
-from tests.lab.load.scripted import Heard, Reply
-
 from mainstay.model.service import Action, Actor, Declaration, Load, Process
+from tests.lab.load.scripted import Heard, Reply
 
 KEY = "s3cret-of-the-shop"
 HEADERS = {"alice": {"Authorization": "Bearer alice-token"}, "bob": {"Authorization": "Bearer bob-token"}}

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from msgspec import structs
-from tests.exports import engines, shop
-from tests.lab.load.scripted import Heard, Scripted
 
 from mainstay.lab.load.templates import Prepared, compile_all
 from mainstay.lab.load.tokens import Tokens
 from mainstay.model.service import Action
+from tests.exports import engines, shop
+from tests.lab.load.scripted import Heard, Scripted
 
 Engine = Callable[..., dict[str, Any]]
 

@@ -5,13 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.exports import engines, shop
-from tests.lab.load.scripted import Scripted
 
 from mainstay.budgets import STANDARD
 from mainstay.exports import exports
 from mainstay.exports.mix import CannotExport, mix
 from mainstay.model.service import Action, Declaration
+from tests.exports import engines, shop
+from tests.lab.load.scripted import Scripted
 
 NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 

@@ -8,13 +8,13 @@ from textwrap import dedent
 
 import pytest
 from msgspec import structs
-from tests.exports import engines, shop
-from tests.lab.load.scripted import Heard, Reply, Scripted
 
 from mainstay.budgets import STANDARD
 from mainstay.exports import exports
 from mainstay.exports.mix import mix
 from mainstay.model.service import Action, Declaration
+from tests.exports import engines, shop
+from tests.lab.load.scripted import Heard, Reply, Scripted
 
 SCENARIO = """
     from mainstay.scenario import get, journey, post

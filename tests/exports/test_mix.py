@@ -2,11 +2,11 @@
 
 import pytest
 from msgspec import structs
-from tests.exports import shop
 
 from mainstay.budgets import STANDARD
 from mainstay.exports.mix import CannotExport, Mix, described, mix
 from mainstay.model.service import Action
+from tests.exports import shop
 
 
 def told(*actions: Action, environment: dict[str, str] | None = None) -> Mix:

@@ -1,7 +1,6 @@
 """Evidence made up for the tests of the gates: a review that found nothing, a proof in which all is well."""
 
 import msgspec
-from tests.reports.proof import fake as proofs
 
 from mainstay.budgets import STANDARD
 from mainstay.experiments.catalogue import all_experiments
@@ -12,6 +11,7 @@ from mainstay.model.proof import Claim, Figure, Measurement, Origin, Proof, Skip
 from mainstay.model.review import Result, Review, Standing
 from mainstay.model.system import System
 from mainstay.rules.catalogue import all_rules
+from tests.reports.proof import fake as proofs
 
 RULES = tuple(rule.name() for rule in all_rules())
 ALERT = AlertPage("Errors", Location("alerts.yml", 3), RunbookLink.FOUND, "docs/runbook.md")

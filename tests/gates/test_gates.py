@@ -4,7 +4,6 @@ import sys
 
 import msgspec
 import pytest
-from tests.gates import fake
 
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.gates.base import Gate
@@ -19,6 +18,7 @@ from mainstay.model.location import Location
 from mainstay.model.project import AlertPage, Documents, ProjectFacts, RunbookLink
 from mainstay.model.proof import Origin, Proof, Skipped, Subject, Verdict
 from mainstay.model.review import Standing
+from tests.gates import fake
 
 PASSED, FAILED = Verdict.PASSED, Verdict.FAILED
 INCONCLUSIVE, ERROR = Verdict.INCONCLUSIVE, Verdict.ERROR

@@ -2,8 +2,6 @@
 
 import msgspec
 import pytest
-from tests.gates import fake
-from tests.reports.fake import function
 
 from mainstay.gates.critical_paths import critical_functions
 from mainstay.gates.tests import Tests
@@ -12,6 +10,8 @@ from mainstay.model.location import Location
 from mainstay.model.project import CoverageReport, FileCoverage, ProjectFacts
 from mainstay.model.proof import Verdict
 from mainstay.model.system import Operation, System
+from tests.gates import fake
+from tests.reports.fake import function
 
 
 def system() -> System:

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from tests.lab.household import guardians
 
 from mainstay.lab.lab import Lab, LabError, Program
 from mainstay.lab.own_program import own_program
 from mainstay.lab.processes import table
+from tests.lab.household import guardians
 
 SOON = 20.0  # seconds, on a machine that has other things to do
 

@@ -1,9 +1,8 @@
 """Who may do what: what is not granted is refused."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.plan.access import Cell, Gap, Matrix, Rows, matrix
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _matrix(text: str) -> Matrix:

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.lab.paging.alerting import Outcome, needed, record, run
 from mainstay.lab.paging.expressions import Select, nodes, parse
@@ -34,6 +33,7 @@ from mainstay.plan.objectives import objectives, thresholds
 from mainstay.sources.specification import read
 from mainstay_runtime import events
 from mainstay_runtime.objectives import Objectives
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 HOUR = 3600
 STEP = 30  # seconds between scrapes, and between evaluations

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.model.specification import Operation, Specification
 from mainstay.plan.api import (
@@ -19,6 +18,8 @@ from mainstay.plan.api import (
 )
 from mainstay.sources import openapi as source
 from mainstay.sources.specification import read
+from mainstay.starters import starter
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 EDIT = '  edit: {PATCH: "/bookings/{id}", by: desk with book, changes: Booking, takes: note}\n'
 
@@ -275,3 +276,18 @@ def test_every_failure_is_a_problem() -> None:
 
 def test_an_end_can_be_announced() -> None:
     assert {"Deprecation", "Sunset"} <= set(openapi(spec(PAYMENTS))["components"]["headers"])
+
+
+def test_what_is_hashed_or_internal_is_in_no_answer_and_inputs_are_the_body() -> None:
+    found = schemas(read(starter("authentication"), "a.yaml"))
+    assert not {"password", "failures", "locked_until"} & set(found["Account"]["properties"])
+    assert "token_digest" not in found["Session"]["properties"]
+    assert set(found["RegisterRequest"]["properties"]) == {"email", "password"}
+    assert set(found["SignInRequest"]["properties"]) == {"email", "password"}
+    assert set(found["ResetRequest"]["properties"]) == {"token", "password"}
+
+
+def test_who_brings_a_token_need_not_know_the_version_of_the_row() -> None:
+    found = read(starter("authentication"), "a.yaml")
+    reset = next(operation for operation in found.operations if operation.name == "reset")
+    assert not needs_match(found, reset)

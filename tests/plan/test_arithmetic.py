@@ -1,9 +1,8 @@
 """A specification that promises what cannot be is wrong before there is any code."""
 
-from tests.sources.specification.texts import PAYMENTS
-
 from mainstay.plan.arithmetic import contradictions
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import PAYMENTS
 
 REFUSING = PAYMENTS.replace("when_down: accept and settle later", "when_down: refuse", 1)
 

@@ -1,10 +1,9 @@
 """What is under way is rate times time; what carries it follows."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.model.specification import Specification
 from mainstay.plan.capacity import capacity, waits
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def payments(old: str = "", new: str = "") -> Specification:

@@ -1,9 +1,8 @@
 """Only those decisions are taken that the specification calls for."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.plan.choices import Cut, Split, Subject, cuts, decisions
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _concerns(text: str) -> dict[Subject, tuple[str, ...]]:

@@ -4,7 +4,6 @@ import json
 from itertools import combinations
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.lab.paging.expressions import Select, nodes, parse
 from mainstay.lab.paging.promql import evaluate, supported
@@ -12,6 +11,7 @@ from mainstay.lab.paging.series import Store
 from mainstay.plan.alerts import BAD, SIGNALS, WINDOWS
 from mainstay.plan.dashboard import Dashboard, Panel, dashboard, text
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def made(spec: str = PAYMENTS) -> Dashboard:

@@ -1,7 +1,5 @@
 """What fails, what callers get then, who notices, and how it ends."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.model.specification import Specification
 from mainstay.plan.alerts import SIGNALS, alerts
@@ -11,6 +9,7 @@ from mainstay.plan.failures.mode import Doubt, FailureMode, Healer, Mode, Part, 
 from mainstay.sources.specification import read
 from mainstay_runtime.breaker import Breaker
 from mainstay_runtime.outbox.policy import Policy
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 REFUSING = PAYMENTS.replace("accept and settle later", "refuse").replace("timeout: 2s", "timeout: 100ms")
 

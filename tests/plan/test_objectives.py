@@ -5,7 +5,6 @@ import re
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Histogram
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.lab.paging.expressions import parse
 from mainstay.lab.paging.promql import supported
@@ -13,6 +12,7 @@ from mainstay.model.specification import Specification
 from mainstay.plan.api import openapi
 from mainstay.plan.objectives import PREFIX, Objective, objectives, openslo, thresholds
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def payments(old: str = "", new: str = "") -> Specification:

@@ -1,12 +1,12 @@
 """Backups that follow from what may be lost, and the way back with its times."""
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.experiments.catalogue import all_experiments
 from mainstay.plan.alerts import backup_every
 from mainstay.plan.recovery import Deed, Disaster, Method, Recovery, recovery
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _recovery(loss: str = "0s", text: str = PAYMENTS) -> Recovery:

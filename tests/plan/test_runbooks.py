@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.lab.paging.expressions import parse
 from mainstay.lab.paging.promql import supported
@@ -12,6 +11,7 @@ from mainstay.plan.failures import failure_modes
 from mainstay.plan.runbooks import REVIVE, Act, Look, Section, Tongue, runbooks
 from mainstay.sources.specification import read
 from mainstay_runtime.outbox import schema as outbox
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 psycopg = pytest.importorskip("psycopg")
 

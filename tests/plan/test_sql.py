@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.plan.sql import ddl
 from mainstay.plan.tables import schema
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 psycopg = pytest.importorskip("psycopg")
 ODD = """\

@@ -1,7 +1,5 @@
 """The tables that follow from a specification."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.model.specification import Specification
 from mainstay.plan.tables import (
     Equal,
@@ -17,6 +15,8 @@ from mainstay.plan.tables import (
     table_name,
 )
 from mainstay.sources.specification import read
+from mainstay.starters import starter
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def spec(text: str, old: str = "", new: str = "") -> Specification:
@@ -206,3 +206,12 @@ def test_other_rows_make_a_conflict_and_the_row_itself_a_mistake() -> None:
         "unique room, code": 409,
         "held -> done, held -> gone": 409,
     }
+
+
+def test_a_hashed_value_is_a_text_that_says_how_and_is_not_encrypted() -> None:
+    table = schema(read(starter("authentication"), "a.yaml")).table("Account")
+    assert table is not None
+    password = table.column("password")
+    assert password is not None
+    assert (password.type, password.secret, password.hashed) == ("varchar(255)", False, True)
+    assert password.note == "Hashed slowly by the service, with a salt; never logged nor shown."

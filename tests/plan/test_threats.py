@@ -1,9 +1,8 @@
 """Six kinds of threat at each boundary, and what stands against them."""
 
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
-
 from mainstay.plan.threats import Mitigation, Side, Stride, Threat, Unresolved, threats
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def _threats(text: str) -> tuple[Threat, ...]:

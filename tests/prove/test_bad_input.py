@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.prove.site import SERVICES, THINGS, Ended, Site, site, web
 
 from mainstay.cli import run
 from mainstay.lab import disk
+from tests.prove.site import SERVICES, THINGS, Ended, Site, site, web
 
 LIMIT_S = 60.0  # on a machine that others keep busy; a few seconds otherwise
 LAST_LINES = "The last lines of its log:"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+
 from tests.prove.site import SOON_S, THINGS, Site, site, web
 
 STOPPED = 130

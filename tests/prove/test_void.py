@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
-from tests.prove.site import THINGS, site, web
 
 from mainstay.configuration import configuration_for
 from mainstay.experiments.base import Experiment
@@ -14,6 +13,7 @@ from mainstay.experiments.trial import Trial
 from mainstay.lab.lab import LabError
 from mainstay.model.proof import Claim, Measurement, Proof, Subject, Verdict
 from mainstay.prove import prove
+from tests.prove.site import THINGS, site, web
 
 
 class Locked(Experiment):

@@ -7,7 +7,6 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from tests.reports import fake
 
 from mainstay.budgets import STANDARD
 from mainstay.model.finding import Answers, Confidence, Finding, Hop, Severity
@@ -25,6 +24,7 @@ from mainstay.model.system import (
     System,
 )
 from mainstay.reports import formats, html, json, map_json, map_text, sarif, text
+from tests.reports import fake
 
 BAD = (
     "a\x1b[2J\x07\r\x9b1m\u202e\u2066\u200b\u2028\x7f\udcff\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.reports import fake
 
 from mainstay.model.review import Review
 from mainstay.reports import html
+from tests.reports import fake
 
 VOID = {"meta", "input", "link", "br", "hr", "img"}
 

@@ -4,9 +4,9 @@ import json as reader
 from pathlib import Path
 
 import pytest
-from tests.reports import fake
 
 from mainstay.reports import formats, json
+from tests.reports import fake
 
 
 def test_the_parts_beside_the_findings(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.reports import fake
 
 from mainstay.budgets import STANDARD
 from mainstay.model.location import Location
 from mainstay.model.system import Bound, Deadline, Operation, System
 from mainstay.reports import map_json, map_picture, map_text, system_map
+from tests.reports import fake
 
 PAGE = """\
 Operations (3)

@@ -1,9 +1,8 @@
 """A rule's page at the terminal, and the list of all."""
 
-from tests.reports import fake
-
 from mainstay.reports import explain, rule_list
 from mainstay.reports.explain import ExampleLine, lines_of
+from tests.reports import fake
 
 PAGE = """\
 request-data-in-sql

@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from tests.reports import fake
 
 from mainstay.model.finding import Severity
 from mainstay.model.location import Location
 from mainstay.model.review import Standing
 from mainstay.reports import sarif
+from tests.reports import fake
 
 # --- the part of the standard's shape that is written here -----------------------------------------
 

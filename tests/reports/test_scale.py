@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.reports import fake
 
 from mainstay.model.review import Review
 from mainstay.reports import formats
+from tests.reports import fake
 
 
 def many(root: Path, number: int) -> Review:

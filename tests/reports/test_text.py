@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.reports import fake
 
 from mainstay.budgets import STANDARD
 from mainstay.model.finding import Severity
 from mainstay.model.review import Review, Standing
 from mainstay.reports import formats, text
 from mainstay.reports.terminal import NARROWEST, WIDEST
+from tests.reports import fake
 
 PAGE = """\
 CRITICAL (1)

@@ -1,9 +1,8 @@
 """unauthenticated-operation: what is compared with what, and how sure that makes."""
 
-from tests.rules.conftest import Found
-
 from mainstay.model.finding import Confidence, Severity
 from mainstay.rules.security.unauthenticated_operation import UnauthenticatedOperation
+from tests.rules.conftest import Found
 
 APP = """
 from fastapi import APIRouter, Depends, FastAPI, HTTPException

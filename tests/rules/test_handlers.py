@@ -3,11 +3,11 @@
 from textwrap import dedent
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.model.finding import Severity
 from mainstay.rules.failure.swallowed_exception import SwallowedException
 from mainstay.rules.monitoring.hidden_failure import HiddenFailure
+from tests.rules.conftest import Found
 
 HEAD = """
 import requests, time, logging

@@ -1,9 +1,9 @@
 """enqueue-before-commit in code that runs whenever a row is saved: what shows that a transaction is open."""
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.rules.integrity.enqueue_before_commit import EnqueueBeforeCommit
+from tests.rules.conftest import Found
 
 TASKS = """
 from celery import shared_task

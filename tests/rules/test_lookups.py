@@ -3,10 +3,10 @@
 from textwrap import dedent, indent
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.model.finding import Confidence, Finding, Severity
 from mainstay.rules.integrity.check_then_write import CheckThenWrite
+from tests.rules.conftest import Found
 
 DJANGO = """
 from django.db import models

@@ -3,11 +3,11 @@
 from textwrap import dedent
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.rules.failure.coroutine_never_awaited import CoroutineNeverAwaited
 from mainstay.rules.failure.retry_without_limit import RetryWithoutLimit
 from mainstay.rules.integrity.retry_of_unsafe_call import RetryOfUnsafeCall
+from tests.rules.conftest import Found
 
 HEAD = """
 import itertools, sys, time

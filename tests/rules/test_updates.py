@@ -3,9 +3,9 @@
 from textwrap import dedent
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.rules.integrity.lost_update import LostUpdate
+from tests.rules.conftest import Found
 
 MODELS = """
 from django.db import models

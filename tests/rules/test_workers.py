@@ -3,9 +3,9 @@
 from textwrap import dedent
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.rules.failure.bad_item_ends_loop import BadItemEndsLoop
+from tests.rules.conftest import Found
 
 WORKER = """
 import json, threading, time

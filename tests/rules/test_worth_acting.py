@@ -3,12 +3,12 @@
 from textwrap import dedent
 
 import pytest
-from tests.rules.conftest import Found
 
 from mainstay.model.finding import Confidence, Finding, Severity
 from mainstay.rules.failure.call_without_deadline import CallWithoutDeadline
 from mainstay.rules.performance.blocking_call_in_async import BlockingCallInAsync
 from mainstay.rules.performance.query_per_row import QueryPerRow
+from tests.rules.conftest import Found
 
 MODELS = """
 from django.db import models

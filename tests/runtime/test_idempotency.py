@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from sqlalchemy import Engine, MetaData, create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
-from tests.runtime import database
 
 from mainstay_runtime import events, idempotency
+from tests.runtime import database
 
 Sessions = sessionmaker[Session]
 DAY = timedelta(days=1)

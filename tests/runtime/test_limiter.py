@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.runtime.simulated_server import Clock, Server
 
 from mainstay_runtime import deadline, events
 from mainstay_runtime.limiter import Full, Limiter
+from tests.runtime.simulated_server import Clock, Server
 
 RATE = 1 / 0.05  # calls a second that one worker of the server gets done
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, MetaData, create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
-from tests.runtime import database
 
 from mainstay_runtime import events, outbox
 from mainstay_runtime.outbox import Message, Policy, Relay
+from tests.runtime import database
 
 Sessions = sessionmaker[Session]
 EAGER = Policy(backoff=0.001, longest=0.002, poll=0.01, measure=0, attempts=3)

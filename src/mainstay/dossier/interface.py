@@ -141,9 +141,12 @@ def _promises(specification: Specification) -> Iterator[Statement]:
                 f"`{operation.name}` answers 202 with the row as it is; `{need}` is asked afterwards.",
                 sum=f"`when_down` of `{need}`: settle later",
             )
-    hidden = [f"`{e.name}.{f.name}`" for e in specification.entities for f in e.fields if f.secret]
+    hidden = [f"`{e.name}.{f.name}`" for e in specification.entities for f in e.fields if not f.shown]
     if hidden:
-        yield Statement(f"No answer holds {', '.join(hidden)}.", sum="the specification says `secret`")
+        yield Statement(
+            f"No answer holds {', '.join(hidden)}.",
+            sum="the specification says `secret`, `hashed` or `internal`",
+        )
 
 
 def _keys(specification: Specification) -> Iterator[Statement]:
@@ -235,7 +238,7 @@ def _public(specification: Specification) -> Iterator[Statement]:
         callers = [specification.caller(grant.caller) for grant in operation.by]
         if entity is None or not any(one is not None and one.auth is Auth.NOBODY for one in callers):
             continue
-        personal = [f"`{field.name}`" for field in entity.fields if field.personal and not field.secret]
+        personal = [f"`{field.name}`" for field in entity.fields if field.personal and field.shown]
         if personal and (operation.reads or operation.lists):
             yield Statement(
                 f"`{operation.name}` shows {', '.join(personal)} to anyone at all. Is that meant?",

@@ -47,10 +47,21 @@ class Field(Struct, frozen=True):
     optional: bool = False
     secret: bool = False  # never logged nor shown, stored encrypted
     hashed: bool = False  # never logged nor shown, stored as a slow hash: nobody can read it back
+    internal: bool = False  # the service sets it, and shows it to nobody
     personal: bool = False  # of a person: never logged, deleted when its time is over
     keep: float | None = None  # seconds; None: for ever
     limits: tuple[Limit, ...] = ()
     default: str | None = None
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the database cannot read what it holds."""
+        return self.secret or self.hashed
+
+    @property
+    def shown(self) -> bool:
+        """Whether answers hold it."""
+        return not (self.sealed or self.internal)
 
 
 class Move(Struct, frozen=True):

@@ -104,8 +104,11 @@ def _pointing(entity: Entity, segment: str, parameter: str, locks: str) -> Field
 def body_fields(specification: Specification, operation: Operation) -> tuple[Field, ...]:
     """The fields that the body of a request may hold.
 
-    What the path says is left out, and a state: rows begin in the first one and go on by moves.
+    What the path says is left out, what the service sets itself, and a state: rows begin in the first one and
+    go on by moves.
     """
+    if operation.inputs:
+        return operation.inputs
     entity = specification.entity(operation.creates or operation.changes)
     if entity is None:
         return ()
@@ -117,12 +120,13 @@ def body_fields(specification: Specification, operation: Operation) -> tuple[Fie
     given = {field.name for _, field in path_fields(specification, operation)}
     state = entity.state
     chosen = operation.creates and len(starts(entity)) > 1
-    return tuple(f for f in entity.fields if f.name not in given and (f is not state or chosen))
+    own = (f for f in entity.fields if not f.internal)
+    return tuple(f for f in own if f.name not in given and (f is not state or chosen))
 
 
 def shown_fields(entity: Entity) -> tuple[Field, ...]:
-    """The fields that answers hold: never a secret."""
-    return tuple(field for field in entity.fields if not field.secret)
+    """The fields that answers hold: nothing secret, hashed or internal."""
+    return tuple(field for field in entity.fields if field.shown)
 
 
 def shown(specification: Specification, operation: Operation) -> Entity | None:
@@ -167,8 +171,8 @@ def needs_key(operation: Operation) -> bool:
 
 
 def needs_match(specification: Specification, operation: Operation) -> bool:
-    """Whether a request has to say which version of the row it changes."""
-    return bool(operation.changes and body_fields(specification, operation))
+    """Whether a request has to say which version of the row it changes: it overwrites fields of it."""
+    return bool(operation.changes and not operation.inputs and body_fields(specification, operation))
 
 
 def settled_later(specification: Specification, operation: Operation) -> tuple[str, ...]:
@@ -372,7 +376,7 @@ class _Document:
         about = self._whole.entity(operation.entity)
         for name in re.findall(r"\{([a-z0-9_]+)\}", operation.path):
             own = about.field(name) if about is not None else None
-            kind = own if own is not None and name not in given and not own.secret else None
+            kind = own if own is not None and name not in given and own.shown else None
             value = _value(kind) if kind is not None else {"type": "string", "format": "uuid"}
             yield {"name": name, "in": "path", "required": True, "schema": value}
 

@@ -26,6 +26,7 @@ from mainstay.model.specification import (
 NAME_BYTES = 63  # PostgreSQL cuts longer names: NAMEDATALEN - 1
 EMAIL = 254  # characters: RFC 5321, section 4.5.3.1.3, less the angle brackets
 URL = 2048  # characters; our own bound
+HASH = 255  # characters: argon2id with its parameters, salt and hash has about 100
 STATE = 50  # characters: the longest value that a specification can name
 OWN = ("id", "tenant_id")  # every row begins with these
 
@@ -51,6 +52,7 @@ class Column(Struct, frozen=True):
     default: str = ""  # an expression; empty: none
     field: str = ""  # of the specification that it holds; empty: every row has it
     secret: bool = False  # the service encrypts it; the key's id is part of the value
+    hashed: bool = False  # the service stores a slow hash of it, with its parameters
     personal: bool = False
     note: str = ""
 
@@ -243,7 +245,7 @@ def columns_of(field: Field) -> tuple[str, ...]:
     """The names of the columns that hold a field: money takes two."""
     if field.kind is FieldKind.REFERENCE:
         return (field.name if field.name.endswith("_id") else f"{field.name}_id",)
-    if field.kind is FieldKind.MONEY and not field.secret:
+    if field.kind is FieldKind.MONEY and not field.sealed:
         return (f"{field.name}_minor", f"{field.name}_currency")
     return (field.name,)
 
@@ -370,7 +372,15 @@ class _Plan:
         for name, kind in zip(names, _types(field), strict=True):
             default = "" if name.endswith("_currency") and len(names) > 1 else self._default(field)
             yield Column(
-                name, kind, nullable, default, field.name, _is_hidden(field), field.personal, _note(field)
+                name,
+                kind,
+                nullable,
+                default,
+                field.name,
+                field.secret and _is_hidden(field),
+                field.hashed and _is_hidden(field),
+                field.personal,
+                _note(field),
             )
 
     def _default(self, field: Field) -> str:
@@ -463,7 +473,7 @@ class _Plan:
         return found
 
     def _only_service(self, rule: str) -> None:
-        why = "the value is encrypted, and the database cannot read it"
+        why = "the value is sealed, and the database cannot read it"
         self._kept.append(Kept(rule, "service", why=why))
 
     def _add_order(self, rule: OrderRule) -> None:
@@ -643,13 +653,13 @@ def _is_changed(specification: Specification, entity: Entity) -> bool:
 
 
 def _is_hidden(field: Field) -> bool:
-    """Whether the database holds it encrypted; a reference has to be readable, or it refers to nothing."""
-    return field.secret and field.kind is not FieldKind.REFERENCE
+    """Whether the database cannot read it; a reference has to be readable, or it refers to nothing."""
+    return field.sealed and field.kind is not FieldKind.REFERENCE
 
 
 def _types(field: Field) -> tuple[str, ...]:
     if _is_hidden(field):
-        return ("bytea",)
+        return (f"varchar({HASH})",) if field.hashed else ("bytea",)
     if field.kind is FieldKind.TEXT:
         return (f"varchar({field.length})",)
     if field.kind is FieldKind.MONEY:
@@ -677,7 +687,9 @@ def _default(field: Field) -> str:
 
 def _note(field: Field) -> str:
     said = []
-    if _is_hidden(field):
+    if field.hashed:
+        said.append("Hashed slowly by the service, with a salt; never logged nor shown.")
+    elif _is_hidden(field):
         said.append("Secret: encrypted by the service, with the id of its key; never logged nor shown.")
     if field.personal:
         said.append("Personal: never logged.")

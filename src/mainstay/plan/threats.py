@@ -111,7 +111,7 @@ def threats(specification: Specification) -> tuple[Threat, ...]:
 
 def secret_fields(specification: Specification) -> tuple[str, ...]:
     """`Charge.card_token`."""
-    return tuple(f"{e.name}.{f.name}" for e in specification.entities for f in e.fields if f.secret)
+    return tuple(f"{e.name}.{f.name}" for e in specification.entities for f in e.fields if f.sealed)
 
 
 def personal_fields(specification: Specification) -> tuple[str, ...]:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.lab.load.driving import ACTORS, READ, WRITE, driving, whole
-from tests.lab.load.scripted import Heard, Reply, Scripted
 
 from mainstay.lab.lab import Lab
 from mainstay.lab.load.control import Driver, LoadError
 from mainstay.lab.load.templates import TemplateError
 from mainstay.model.record import Failure, Record
 from mainstay.model.service import Action
+from tests.lab.load.driving import ACTORS, READ, WRITE, driving, whole
+from tests.lab.load.scripted import Heard, Reply, Scripted
 
 
 def test_requests_are_sent_when_due_whatever_becomes_of_those_before(lab: Lab) -> None:

@@ -2,12 +2,11 @@
 
 import time
 
-from tests.lab.load.scripted import Reply, Scripted
-
 from mainstay.lab.load.call import OURS, Call, Outcome
 from mainstay.lab.load.engine import Engine
 from mainstay.lab.load.templates import Prepared
 from mainstay.model.record import Failure
+from tests.lab.load.scripted import Reply, Scripted
 
 
 class Listener:

@@ -6,13 +6,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from tests.lab.load.scripted import Heard, Reply, Script, Scripted
 
 from mainstay.lab.lab import Lab
 from mainstay.lab.load.control import Driver, LoadError
 from mainstay.lab.load.journeys import ScenarioError, journeys
 from mainstay.model.record import Record
 from mainstay.model.service import Action
+from tests.lab.load.scripted import Heard, Reply, Script, Scripted
 
 SHOP = """
     from mainstay.scenario import get, journey, post

@@ -4,12 +4,12 @@ import socket
 from collections import Counter
 
 import pytest
-from tests.lab.load.driving import READ, WRITE, driving, whole
-from tests.lab.load.scripted import Cut, Heard, Reply, Scripted
 
 from mainstay.lab.lab import Lab
 from mainstay.model.record import Failure, Fate, Record
 from mainstay.model.service import Action
+from tests.lab.load.driving import READ, WRITE, driving, whole
+from tests.lab.load.scripted import Cut, Heard, Reply, Scripted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.lab.load.scripted import Reply, Scripted
 
 import mainstay
 from mainstay.lab.channel import Channel
@@ -15,6 +14,7 @@ from mainstay.lab.load.messages import Batch, Began, Ended, Ready, Refused, Repo
 from mainstay.lab.own_program import own_program
 from mainstay.model.record import Record
 from mainstay.model.service import Action
+from tests.lab.load.scripted import Reply, Scripted
 
 SOURCES = Path(mainstay.__file__).parent.parent
 

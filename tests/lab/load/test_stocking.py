@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
-from tests.lab.load.driving import driving, whole
-from tests.lab.load.scripted import Heard, Reply, Scripted
 
 from mainstay.lab.lab import Lab
 from mainstay.lab.load.control import LoadError
 from mainstay.model.service import Action
+from tests.lab.load.driving import driving, whole
+from tests.lab.load.scripted import Heard, Reply, Scripted
 
 CUSTOMER = Action("add customer", "POST", "/customers", weight=0, body={}, gives={"customer": "id"})
 ORDER = Action("add order", "POST", "/orders", weight=0, body={"of": "{customer}"}, gives={"order": "id"})

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.lab.proxy.ends import Listener, connect, eventually, pair, read, read_to_end
 
 from mainstay.lab.error import LabError
 from mainstay.lab.proxy.control import FaultProxy
 from mainstay.lab.proxy.faults import Refuse
+from tests.lab.proxy.ends import Listener, connect, eventually, pair, read, read_to_end
 
 
 @pytest.fixture

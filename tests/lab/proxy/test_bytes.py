@@ -9,18 +9,6 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from tests.lab.proxy.ends import (
-    BRIEFLY,
-    Listener,
-    connect,
-    eventually,
-    is_silent,
-    meanwhile,
-    noise,
-    pair,
-    read,
-    read_to_end,
-)
 
 from mainstay.lab.proxy.control import FaultProxy
 from mainstay.lab.proxy.faults import (
@@ -33,6 +21,18 @@ from mainstay.lab.proxy.faults import (
     ResetAfter,
     Stall,
     Way,
+)
+from tests.lab.proxy.ends import (
+    BRIEFLY,
+    Listener,
+    connect,
+    eventually,
+    is_silent,
+    meanwhile,
+    noise,
+    pair,
+    read,
+    read_to_end,
 )
 
 LARGE = noise(3_000_000)

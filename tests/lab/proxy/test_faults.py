@@ -7,19 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from tests.lab.proxy.ends import (
-    SOON,
-    Listener,
-    connect,
-    cut,
-    eventually,
-    is_silent,
-    meanwhile,
-    noise,
-    pair,
-    read,
-    read_to_end,
-)
 
 from mainstay.lab.error import LabError
 from mainstay.lab.proxy.control import FaultProxy
@@ -37,6 +24,19 @@ from mainstay.lab.proxy.faults import (
     ResetAfter,
     Stall,
     Way,
+)
+from tests.lab.proxy.ends import (
+    SOON,
+    Listener,
+    connect,
+    cut,
+    eventually,
+    is_silent,
+    meanwhile,
+    noise,
+    pair,
+    read,
+    read_to_end,
 )
 
 

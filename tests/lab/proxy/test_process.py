@@ -8,7 +8,6 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from tests.lab.proxy.ends import SOON, Listener, connect, eventually, pair, read
 
 from mainstay.lab.channel import Channel
 from mainstay.lab.error import LabError
@@ -17,6 +16,7 @@ from mainstay.lab.own_program import own_program
 from mainstay.lab.proxy.control import FaultProxy
 from mainstay.lab.proxy.faults import Latency, Stall
 from mainstay.lab.proxy.messages import Answer, Ask, Done, Open, Stats
+from tests.lab.proxy.ends import SOON, Listener, connect, eventually, pair, read
 
 PROCESS = own_program("mainstay.lab.proxy.server")
 

@@ -2,8 +2,6 @@
 
 import re
 
-from tests.sources.specification.texts import PAYMENTS
-
 from mainstay.model.dossier import (
     Arrow,
     Artefact,
@@ -20,6 +18,7 @@ from mainstay.model.proof import Origin
 from mainstay.reports.dossier.html import LINES, render
 from mainstay.reports.dossier.picture import place
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import PAYMENTS
 
 PICTURE = Picture(
     (

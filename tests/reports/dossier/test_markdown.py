@@ -1,7 +1,5 @@
 """A dossier reads as Markdown: chapters, where each line comes from, pictures, and the files beside it."""
 
-from tests.sources.specification.texts import PAYMENTS
-
 from mainstay.model.dossier import (
     Arrow,
     Artefact,
@@ -18,6 +16,7 @@ from mainstay.model.proof import Origin
 from mainstay.reports.dossier import formats
 from mainstay.reports.dossier.markdown import render
 from mainstay.sources.specification import read
+from tests.sources.specification.texts import PAYMENTS
 
 SPECIFICATION = read(PAYMENTS, "payments.yaml")
 

@@ -4,10 +4,10 @@ from html import unescape
 from xml.etree import ElementTree
 
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.ready import gates
 from mainstay.reports.proof import formats
+from tests.reports.proof import fake
 
 
 @pytest.mark.parametrize("name", formats())

@@ -6,13 +6,13 @@ from hashlib import sha256
 
 import msgspec
 import pytest
-from tests.reports.proof import fake
-from tests.reports.test_html import Page
 
 from mainstay.budgets import STANDARD
 from mainstay.model.proof import Band, Proof, Verdict, Window
 from mainstay.reports.proof import html
 from mainstay.rules.failure.call_without_deadline import CallWithoutDeadline
+from tests.reports.proof import fake
+from tests.reports.test_html import Page
 
 
 @pytest.fixture

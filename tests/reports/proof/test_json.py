@@ -5,11 +5,11 @@ import json as reader
 import jsonschema
 import msgspec
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.model.proof import Figure, Origin, Proof, Subject, Verdict
 from mainstay.reports.proof import json
 from mainstay.reports.proof.json import ProofUnreadable, read_proof
+from tests.reports.proof import fake
 
 FINITE = msgspec.structs.replace(fake.PAUSED, histogram=fake.BARS[:7])
 

@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.model.proof import Proof, Verdict
 from mainstay.reports.proof import junit
+from tests.reports.proof import fake
 
 
 def read(proof: Proof) -> ElementTree.Element:

@@ -5,9 +5,9 @@ import re
 
 import msgspec
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.reports.proof.live import Live
+from tests.reports.proof import fake
 
 
 class Terminal(io.StringIO):

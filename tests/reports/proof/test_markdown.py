@@ -5,9 +5,9 @@ import re
 import msgspec
 import pytest
 from markdown_it import MarkdownIt
-from tests.reports.proof import fake
 
 from mainstay.reports.proof import markdown
+from tests.reports.proof import fake
 
 
 @pytest.fixture

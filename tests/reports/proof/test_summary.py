@@ -1,10 +1,10 @@
 """The words and figures that every format shares."""
 
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.model.proof import Figure, Measurement, Origin, Verdict
 from mainstay.reports.proof import summary
+from tests.reports.proof import fake
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import re
 
 import msgspec
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.budgets import STANDARD
 from mainstay.model.proof import LogExcerpt, Skipped, Subject, Verdict
 from mainstay.reports.proof import text
+from tests.reports.proof import fake
 
 PAGE = """\
 Failed: 1 of 2 experiments failed.

@@ -4,11 +4,11 @@ import re
 
 import msgspec
 import pytest
-from tests.reports.proof import fake
 
 from mainstay.model.proof import Band, Bar, Curve, Measurement, Point, Window
 from mainstay.reports.proof import curve, histogram, timeline
 from mainstay.reports.proof.scales import Linear, logarithmic, polyline
+from tests.reports.proof import fake
 
 
 def drawn(measurement: Measurement = fake.PAUSED) -> timeline.Timeline:

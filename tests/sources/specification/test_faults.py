@@ -1,9 +1,9 @@
 """Everything that can be wrong is told with its line, what is wrong and what would be right."""
 
 import pytest
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.sources.specification import SpecificationError, read
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 # What stands in the text, what is put in its place, the line that is blamed, and what is said of it.
 Broken = tuple[str, str, int, str]

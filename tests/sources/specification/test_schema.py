@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tests.sources.specification.test_faults import CALLERS, NEEDS, OPERATIONS, SECTIONS
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.sources.specification.schema import schema
+from tests.sources.specification.test_faults import CALLERS, NEEDS, OPERATIONS, SECTIONS
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 from mainstay.model.specification import (
     ApartRule,
@@ -22,6 +21,7 @@ from mainstay.model.specification import (
     WhenDown,
 )
 from mainstay.sources.specification import SpecificationError, read, read_file
+from tests.sources.specification.texts import BOOKINGS, PAYMENTS
 
 
 def test_a_payment_service_in_forty_lines() -> None:

@@ -15,7 +15,7 @@ PLAIN = tuple(
     kind.value for kind in FieldKind if kind not in (FieldKind.ENUM, FieldKind.REFERENCE, FieldKind.TEXT)
 )
 TYPES = ("text(N)", *PLAIN, "enum(a, b)", "the name of an entity")
-MARKS = ("unique", "optional", "secret", "hashed", "personal", "keep", "default", *SIGNS)
+MARKS = ("unique", "optional", "secret", "hashed", "internal", "personal", "keep", "default", *SIGNS)
 LONGEST = 10_000  # characters; what is longer is a document, and belongs elsewhere
 NUMBERS = (FieldKind.INTEGER, FieldKind.MONEY)
 RESERVED = ("created_at", "tenant_id")  # every row has them
@@ -99,7 +99,7 @@ class _Kind:
 
 def _marked(found: Field, phrase: Phrase, faults: Faults) -> Field | None:
     """The field with what is said behind its type."""
-    flags = dict.fromkeys(("unique", "optional", "secret", "hashed", "personal"), False)
+    flags = dict.fromkeys(("unique", "optional", "secret", "hashed", "internal", "personal"), False)
     limits: list[Limit] = []
     keep: float | None = None
     default: str | None = None
@@ -131,6 +131,7 @@ def _marked(found: Field, phrase: Phrase, faults: Faults) -> Field | None:
         optional=flags["optional"],
         secret=flags["secret"],
         hashed=flags["hashed"],
+        internal=flags["internal"],
         personal=flags["personal"],
         keep=keep,
         limits=tuple(limits),

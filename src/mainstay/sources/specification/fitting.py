@@ -49,7 +49,7 @@ class _Entity:
             self._check_rule(rule)
 
     def _check_field(self, field: Field) -> None:
-        if (field.secret or field.hashed) and field.unique:
+        if field.sealed and field.unique:
             how = "secret, and what is stored encrypted" if field.secret else "hashed, and what is stored so"
             self._faults.add(field.location, f"`{field.name}` is {how} cannot be compared; drop `unique`.")
         if field.secret and field.hashed:
@@ -134,7 +134,7 @@ class _Entity:
         found = self._entity.field(name)
         if found is None:
             self._faults.unknown(rule.location, f"field of {self._entity.name}", name, self._names)
-        elif found.secret or found.hashed:
+        elif found.sealed:
             said = f"`{name}` is stored so that the database cannot read it, and no rule can be kept over it"
             self._faults.add(rule.location, f"{said}; drop the rule, or store it plainly.")
         return found
@@ -227,7 +227,7 @@ class _Operation:
                 self._faults.unknown(
                     self._operation.location, f"field of {entity.name}", name, (*names, *OWN)
                 )
-            elif field is not None and (field.secret or field.hashed):
+            elif field is not None and not field.shown:
                 said = f"`{name}` is secret, and a list by it would tell it; leave it out."
                 self._faults.add(self._operation.location, said)
         for name in self._operation.takes:
